@@ -1,0 +1,167 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"s3bundler/internal/fault"
+)
+
+// call is what was asked of AWS, for the error that tells of its failure.
+type call struct {
+	// service is the prefix of its IAM actions: s3, sqs, ecs.
+	service string
+	// op is AWS's name of the operation.
+	op string
+	// action is the IAM action it needs, without the service; empty if it is
+	// named like op.
+	action string
+	// where is the s3:// URI, queue or task.
+	where string
+	// kind is that of a failure that ends the run.
+	kind fault.Kind
+	// object says that a failure may concern the one object alone, so that it
+	// gets a reason.
+	object bool
+}
+
+// answer is what a service said instead of doing what it was asked.
+type answer struct {
+	status    int
+	code      string
+	message   string
+	requestID string
+	// region is where the bucket lies, if the answer tells.
+	region string
+	// deleteMarker says that a delete marker stands where an object should.
+	deleteMarker bool
+}
+
+// apiError is an answer as an error: "code: message" and nothing of the SDK's
+// wrapping, which says the operation and the request ID once more.
+type apiError struct {
+	answer
+	cause error
+}
+
+func (e *apiError) Error() string {
+	switch {
+	case e.code == "":
+		return http.StatusText(e.status)
+	case e.message == "":
+		return e.code
+	default:
+		return e.code + ": " + e.message
+	}
+}
+
+// Unwrap gives the SDK's error, or a sentinel of package store.
+func (e *apiError) Unwrap() error { return e.cause }
+
+// fail makes of err, which a client returned for c, the error that this
+// package returns. The end of ctx is returned as its cause.
+func fail(ctx context.Context, c call, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var done *fault.Error
+	if errors.As(err, &done) {
+		return err
+	}
+	a, answered := answerOf(err)
+	f := &fault.Error{Kind: c.kind, Op: c.op, Where: c.where, RequestID: a.requestID}
+	var v verdict
+	if answered {
+		v = judge(a)
+		e := &apiError{answer: a, cause: err}
+		if v.is != nil {
+			e.cause = v.is
+		}
+		f.Err = e
+	} else {
+		v = judgeConnection(err)
+		f.Err = innermost(err)
+	}
+	if c.object {
+		f.Reason = v.reason
+	}
+	f.Throttled = v.throttled
+	f.Hint = v.hint
+	if v.denied {
+		f.Hint = deniedHint(c)
+	}
+	return f
+}
+
+// codeOf gives the code of the service's answer in err; empty if err holds
+// none.
+func codeOf(err error) string {
+	a, _ := answerOf(err)
+	return a.code
+}
+
+// answerOf finds the service's answer in err.
+func answerOf(err error) (a answer, ok bool) {
+	var own *apiError
+	if errors.As(err, &own) {
+		return own.answer, true
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		a.code, a.message, ok = api.ErrorCode(), api.ErrorMessage(), true
+	}
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
+		a.status, a.requestID, ok = response.HTTPStatusCode(), response.ServiceRequestID(), true
+		if response.Response != nil && response.Response.Response != nil {
+			h := response.Response.Header
+			a.region = h.Get("X-Amz-Bucket-Region")
+			a.deleteMarker = h.Get("X-Amz-Delete-Marker") == "true"
+		}
+	}
+	switch a.code {
+	case "NotFound", "Forbidden", "BadRequest", "MovedPermanently", "UnknownError", http.StatusText(a.status):
+		// The SDK's words for an answer without a body, as HEAD gets.
+		a.code, a.message = "", ""
+	}
+	return a, ok
+}
+
+// innermost takes a client's and the HTTP library's wrapping off a connection's
+// error; it repeats the operation and the URL.
+func innermost(err error) error {
+	var credentials *credentialsError
+	if errors.As(err, &credentials) {
+		return credentials
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	var op *smithy.OperationError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// judgeConnection says what the failure of a request without an answer means.
+func judgeConnection(err error) verdict {
+	var dns *net.DNSError
+	var credentials *credentialsError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return verdict{hint: "check the region, the bucket's name and --endpoint-url"}
+	case isCertificate(err):
+		return verdict{hint: "check --endpoint-url, the machine's clock and AWS_CA_BUNDLE"}
+	case errors.As(err, &credentials):
+		return verdict{hint: hintCredentials}
+	}
+	return verdict{reason: fault.Retry, hint: "check the network and --endpoint-url"}
+}

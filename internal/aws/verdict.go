@@ -1,0 +1,139 @@
+package aws
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"strings"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/store"
+)
+
+// Hints, each on what to do.
+const (
+	hintThrottled = "the service asks for fewer requests: lower the concurrency, or spread the load over more prefixes or time"
+	hintClock     = "set this machine's clock"
+	hintBucket    = "check the bucket's name and the account"
+	hintExpired   = "renew the session, for instance by aws sso login"
+)
+
+// verdict is what an answer means for the program.
+type verdict struct {
+	reason    fault.Reason
+	throttled bool
+	// denied asks for the hint that names the IAM action.
+	denied bool
+	hint   string
+	// is is the sentinel of package store that the error must wrap.
+	is error
+}
+
+// judge reads an answer. The codes are those of "Error responses" in the S3
+// API reference and of the SQS and ECS API references.
+func judge(a answer) verdict {
+	switch a.code {
+	case "SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded":
+		return verdict{reason: fault.Retry, throttled: true, hint: hintThrottled}
+	case "RequestTimeout", "RequestTimeoutException", "InternalError", "OperationAborted",
+		"ConditionalRequestConflict", "IncompleteBody":
+		return verdict{reason: fault.Retry}
+	case "NoSuchKey", "NoSuchVersion", "KeyTooLongError":
+		return verdict{reason: fault.NoSuchKey}
+	case "NoSuchBucket", "InvalidBucketName":
+		return verdict{is: store.ErrNoBucket, hint: hintBucket}
+	case "InvalidObjectState":
+		return verdict{reason: fault.Glacier, hint: "restore the object first"}
+	case "PreconditionFailed":
+		return verdict{reason: fault.Changed}
+	case "InvalidRange":
+		return verdict{is: store.ErrRange}
+	case "AccessDenied", "AllAccessDisabled", "AccessDeniedException":
+		return verdict{reason: fault.AccessDenied, denied: true}
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId",
+		"UnrecognizedClientException", "IncompleteSignature", "MissingAuthenticationToken", "InvalidSecurity", "NotSignedUp":
+		return verdict{hint: "check the credentials: " + hintCredentials}
+	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
+		return verdict{hint: hintExpired}
+	case "RequestTimeTooSkewed", "RequestExpired":
+		return verdict{hint: hintClock}
+	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		return verdict{hint: regionHint(a)}
+	case "InvalidArgument":
+		// The answer to a version ID that S3 cannot have given.
+		if strings.Contains(strings.ToLower(a.message), "version id") {
+			return verdict{reason: fault.NoSuchKey}
+		}
+	case "InvalidRequest":
+		// The answer to a read, without the key, of an object encrypted with
+		// a customer's own key (SSE-C).
+		if strings.Contains(a.message, "Server Side Encryption") {
+			return verdict{reason: fault.AccessDenied, hint: "the object is encrypted with a key that its owner keeps (SSE-C)"}
+		}
+	}
+	if strings.HasPrefix(a.code, "KMS.") {
+		return verdict{reason: fault.AccessDenied, hint: "check the KMS key that encrypts the object"}
+	}
+	return judgeStatus(a)
+}
+
+// judgeStatus reads an answer by its status alone: HEAD gets no error body,
+// and servers other than AWS's have codes of their own.
+func judgeStatus(a answer) verdict {
+	switch a.status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return verdict{reason: fault.Retry, throttled: true, hint: hintThrottled}
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
+		return verdict{reason: fault.Retry}
+	case http.StatusPreconditionFailed:
+		return verdict{reason: fault.Changed}
+	case http.StatusRequestedRangeNotSatisfiable:
+		return verdict{is: store.ErrRange}
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect:
+		return verdict{hint: regionHint(a)}
+	case http.StatusMethodNotAllowed:
+		if a.deleteMarker {
+			return verdict{reason: fault.NoSuchKey}
+		}
+	case http.StatusForbidden:
+		return verdict{reason: fault.AccessDenied, denied: true}
+	case http.StatusNotFound:
+		if a.code == "" {
+			return verdict{reason: fault.NoSuchKey}
+		}
+	case http.StatusBadRequest:
+		if a.code == "" && a.region != "" {
+			return verdict{hint: regionHint(a)}
+		}
+	}
+	return verdict{}
+}
+
+func regionHint(a answer) string {
+	if a.region == "" {
+		return "give the bucket's region by --region or AWS_REGION"
+	}
+	return "the bucket lies in " + a.region + ": give --region " + a.region
+}
+
+func deniedHint(c call) string {
+	action := c.action
+	if action == "" {
+		action = c.op
+	}
+	return "allow " + c.service + ":" + action + " in the caller's IAM policy and in the resource's own policy"
+}
+
+func isCertificate(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		record       tls.RecordHeaderError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
+		errors.As(err, &invalid) || errors.As(err, &record)
+}
