@@ -10,7 +10,12 @@ func DecodeKey(encoded string) string {
 	if strings.IndexByte(encoded, '%') < 0 && strings.IndexByte(encoded, '+') < 0 {
 		return encoded
 	}
-	b := make([]byte, 0, len(encoded))
+	return string(AppendDecodedKey(make([]byte, 0, len(encoded)), encoded))
+}
+
+// AppendDecodedKey is DecodeKey for who has a buffer: it adds the decoded key
+// to dst.
+func AppendDecodedKey[T string | []byte](dst []byte, encoded T) []byte {
 	for i := 0; i < len(encoded); i++ {
 		c := encoded[i]
 		switch {
@@ -23,9 +28,9 @@ func DecodeKey(encoded string) string {
 				i += 2
 			}
 		}
-		b = append(b, c)
+		dst = append(dst, c)
 	}
-	return string(b)
+	return dst
 }
 
 // EncodeKey is the inverse of DecodeKey, written as S3 Inventory writes keys:

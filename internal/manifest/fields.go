@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Column is what a column of a manifest holds.
+type Column int
+
+// The columns that mean something to a reader, by S3 Inventory's names. All
+// others are Ignored.
+const (
+	Ignored Column = iota
+	Bucket
+	Key
+	Size
+	VersionID
+	ETag
+	LastModified
+	StorageClass
+)
+
+var columnNames = [...]string{
+	Ignored: "", Bucket: "Bucket", Key: "Key", Size: "Size",
+	VersionID: "VersionId", ETag: "ETag", LastModified: "LastModifiedDate",
+	StorageClass: "StorageClass",
+}
+
+// String is the column's name in S3 Inventory; empty for Ignored.
+func (c Column) String() string { return columnNames[c] }
+
+// Fields are the columns of a manifest, in order. The zero value has none;
+// start with DefaultFields or ParseFields. Fields do not change once made.
+type Fields struct {
+	columns []Column
+	names   []string
+	needed  int // rows must have so many fields
+}
+
+// DefaultFields are Bucket, Key and Size.
+func DefaultFields() Fields {
+	return Fields{
+		columns: []Column{Bucket, Key, Size},
+		names:   []string{"Bucket", "Key", "Size"},
+		needed:  3,
+	}
+}
+
+// ParseFields reads column names, each element one name or several separated
+// by commas or spaces. Case does not matter. A name that is no Column is taken
+// for a column to pass over. Bucket and Key must be among them; without Size,
+// the Size of every object reads as 0.
+func ParseFields(names []string) (Fields, error) {
+	var f Fields
+	for _, name := range splitNames(names) {
+		if !isName(name) {
+			return Fields{}, fmt.Errorf("%q is no column name: write names like Bucket Key Size", name)
+		}
+		c := columnOf(name)
+		if c != Ignored && f.Has(c) {
+			return Fields{}, fmt.Errorf("column %s is named twice", c)
+		}
+		if c != Ignored {
+			name = c.String()
+			f.needed = len(f.columns) + 1
+		}
+		f.columns = append(f.columns, c)
+		f.names = append(f.names, name)
+	}
+	for _, c := range []Column{Bucket, Key} {
+		if !f.Has(c) {
+			return Fields{}, fmt.Errorf("no column named %s among %q: Bucket and Key must be there", c, f.String())
+		}
+	}
+	return f, nil
+}
+
+// Has reports whether c is one of the columns.
+func (f Fields) Has(c Column) bool {
+	for _, have := range f.columns {
+		if have == c {
+			return true
+		}
+	}
+	return false
+}
+
+// String gives the names separated by spaces, as ParseFields reads them.
+func (f Fields) String() string { return strings.Join(f.names, " ") }
+
+// FieldNames is the value of the flag -f/--fieldnames. It takes the names in
+// one argument, separated by commas or spaces, or in several flags. They may
+// also follow as arguments of their own, as in "-f Bucket Key Size": a flag
+// gets only the first of them, so the command hands its positional arguments
+// to Fields.
+type FieldNames struct{ names []string }
+
+// Set adds the names in s.
+func (n *FieldNames) Set(s string) error {
+	for _, name := range splitNames([]string{s}) {
+		if !isName(name) {
+			return fmt.Errorf("%q is no column name", name)
+		}
+		n.names = append(n.names, name)
+	}
+	return nil
+}
+
+// String gives the names, or the default ones if none were set.
+func (n *FieldNames) String() string {
+	if len(n.names) == 0 {
+		return DefaultFields().String()
+	}
+	return strings.Join(n.names, " ")
+}
+
+// Type names the flag's value in help.
+func (n *FieldNames) Type() string { return "COLUMNS" }
+
+// Fields are the columns that the flag and args, the command's positional
+// arguments, name together. Without the flag there may be no args.
+func (n *FieldNames) Fields(args []string) (Fields, error) {
+	if len(n.names) == 0 {
+		if len(args) > 0 {
+			return Fields{}, fmt.Errorf("unexpected argument %q", args[0])
+		}
+		return DefaultFields(), nil
+	}
+	for _, a := range splitNames(args) {
+		if !isName(a) {
+			return Fields{}, fmt.Errorf("unexpected argument %q: it is no column name to go with --fieldnames", a)
+		}
+	}
+	return ParseFields(append(n.names[:len(n.names):len(n.names)], args...))
+}
+
+func splitNames(args []string) []string {
+	return strings.FieldsFunc(strings.Join(args, " "), func(r rune) bool {
+		return r == ',' || r == ' ' || r == '\t' || r == '\n'
+	})
+}
+
+func isName(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func columnOf(name string) Column {
+	for c := Bucket; c <= StorageClass; c++ {
+		if strings.EqualFold(name, c.String()) {
+			return c
+		}
+	}
+	return Ignored
+}
