@@ -1,0 +1,101 @@
+# 'make' lists the targets. All of them need Go and git; the race detector of
+# 'make test' needs a C compiler too. What else they use, they fetch, pinned,
+# into bin/tools.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+VERSION  ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.0.0)
+COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+
+tools   := $(CURDIR)/bin/tools
+linked  := -s -w -X s3bundler/internal/cli.version=$(VERSION) -X s3bundler/internal/cli.commit=$(COMMIT)
+export PATH := $(tools):$(PATH)
+
+##@ Using it
+
+.PHONY: build
+build: ## build every command into bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(linked)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## show the whole job on this machine: an inventory becomes archives
+	go run ./internal/demo
+
+##@ Checking it
+
+.PHONY: test
+test: format vet lint tidy stale race ## all that CI runs
+
+.PHONY: format
+format: ## fail if a file is not gofmt'd
+	@files="$$(gofmt -l .)"; if [ -n "$$files" ]; then echo "not gofmt'd (make fmt):"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: $(tools)/staticcheck ## staticcheck, as staticcheck.conf says
+	staticcheck ./...
+
+.PHONY: tidy
+tidy: ## fail if go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+.PHONY: stale
+stale: ## fail if a generated file is not what its generator writes
+	@before="$$(git ls-files -z --cached --others --exclude-standard | xargs -0 cksum 2>&1 || true)"; \
+	$(MAKE) --no-print-directory generate; \
+	after="$$(git ls-files -z --cached --others --exclude-standard | xargs -0 cksum 2>&1 || true)"; \
+	if ! diff <(echo "$$before") <(echo "$$after"); then echo "stale: these generated files have changed; commit them"; exit 1; fi
+
+.PHONY: race
+race: $(tools)/versitygw ## all tests with the race detector, fuzz seeds and conformance included
+	go test -race -timeout 30m ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser for FUZZTIME (30s) each
+	@for package in $$(go list ./...); do \
+		for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+##@ Changing it
+
+.PHONY: generate
+generate: ## write the generated files anew
+	go generate ./...
+
+.PHONY: fmt
+fmt: ## gofmt every file
+	gofmt -w .
+
+.PHONY: clean
+clean: ## remove what make has made
+	rm -rf bin demo-out
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The file's name holds no version: a changed pin rebuilds because this file
+# is a prerequisite.
+$(tools)/staticcheck: Makefile
+	@mkdir -p $(tools)
+	GOBIN=$(tools) go install $(STATICCHECK)
+	@touch $@
+
+$(tools)/versitygw: Makefile
+	@mkdir -p $(tools)
+	GOBIN=$(tools) go install $(VERSITYGW)
+	@touch $@
