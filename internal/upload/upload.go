@@ -1,0 +1,276 @@
+// Package upload stores a stream of unknown length as one S3 object while it
+// grows, and can take back its tail until then.
+//
+// It sends the parts itself, where feature/s3/manager would read a stream to
+// its end: a part that has been sent may be sent again under the same number
+// ("Uploading and copying objects using multipart upload", S3 User Guide), so
+// a member that breaks midway can leave the archive again.
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/minio/crc64nvme"
+
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+const (
+	// MinPartSize is what S3 takes for any part but the last.
+	MinPartSize = 5 << 20
+	maxPartSize = 5 << 30
+	maxParts    = 10_000
+	// growEvery parts the part size doubles, so that 10,000 parts hold any
+	// archive: 112 GiB before a part is larger than eight times the first of
+	// 16 MiB.
+	growEvery = 1000
+)
+
+// Store is what an upload needs of S3.
+type Store interface {
+	store.Multiparter
+	Put(ctx context.Context, l object.Location, body []byte, opt store.PutOptions) (store.Stored, error)
+}
+
+// Options are how a stream is stored.
+type Options struct {
+	// PartSize is that of the first parts in bytes; at least MinPartSize.
+	PartSize int
+	// Parallel is how many parts may be on their way while the next is
+	// filled. Memory is PartSize times Parallel plus one.
+	Parallel int
+	// Put is what the object is stored with.
+	Put store.PutOptions
+}
+
+// Writer stores what is written to it. It belongs to one goroutine at a time.
+// Exactly one of Close and Abort must be called at last; both wait for the
+// goroutines of the Writer.
+type Writer struct {
+	ctx context.Context
+	st  Store
+	loc object.Location
+	opt Options
+
+	id   string // of the multipart upload; empty until the first part is full
+	buf  []byte // the part being filled
+	size int64
+	sum  uint64
+
+	free   chan []byte // buffers of the first part size
+	flight sync.WaitGroup
+	slots  chan struct{}
+	mark   *mark
+
+	mu    sync.Mutex
+	parts []store.Part // elements are guarded by mu while flight is not empty
+	err   error        // first error of a part; guarded by mu
+}
+
+// mark is a point to go back to.
+type mark struct {
+	parts  int    // sent before it
+	prefix []byte // of the part it lies in
+	size   int64
+	sum    uint64
+}
+
+// New returns a Writer that will store an object at l. Nothing is sent before
+// the first part is full.
+func New(ctx context.Context, st Store, l object.Location, opt Options) *Writer {
+	opt.PartSize = max(opt.PartSize, MinPartSize)
+	opt.Parallel = max(opt.Parallel, 1)
+	return &Writer{
+		ctx: ctx, st: st, loc: l, opt: opt,
+		free:  make(chan []byte, opt.Parallel+1),
+		slots: make(chan struct{}, opt.Parallel),
+	}
+}
+
+// Size is the number of bytes written so far.
+func (w *Writer) Size() int64 { return w.size }
+
+// partSize is that of part number n, from 1.
+func (w *Writer) partSize(n int) int {
+	return min(w.opt.PartSize<<((n-1)/growEvery), maxPartSize)
+}
+
+// Write adds p to the object.
+func (w *Writer) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		full := w.partSize(len(w.parts) + 1)
+		if w.buf == nil {
+			w.buf = w.buffer(full)
+		}
+		if len(w.buf) == full {
+			if err := w.send(); err != nil {
+				return n - len(p), err
+			}
+			continue
+		}
+		k := min(full-len(w.buf), len(p))
+		w.buf = append(w.buf, p[:k]...)
+		w.sum = crc64nvme.Update(w.sum, p[:k])
+		w.size += int64(k)
+		p = p[k:]
+	}
+	return n, nil
+}
+
+// buffer takes a free part buffer or makes one.
+func (w *Writer) buffer(size int) []byte {
+	select {
+	case b := <-w.free:
+		if cap(b) >= size {
+			return b[:0]
+		}
+	default:
+	}
+	return make([]byte, 0, size)
+}
+
+// send gives the filled part to a goroutine, as soon as one may start.
+func (w *Writer) send() error {
+	if len(w.parts) == maxParts {
+		return fmt.Errorf("%s is larger than %d parts hold: make smaller manifests (s3grouper --size-threshold)", w.loc, maxParts)
+	}
+	if err := w.failure(); err != nil {
+		return err
+	}
+	if w.id == "" {
+		id, err := w.st.CreateUpload(w.ctx, w.loc, w.opt.Put)
+		if err != nil {
+			return err
+		}
+		w.id = id
+	}
+	if m := w.mark; m != nil && m.parts == len(w.parts) && m.prefix == nil {
+		m.prefix = slices.Clone(w.buf[:m.size-w.sizeBefore()])
+	}
+	select {
+	case w.slots <- struct{}{}:
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+	body := w.buf
+	w.buf = nil
+	w.mu.Lock()
+	w.parts = append(w.parts, store.Part{})
+	n := len(w.parts)
+	w.mu.Unlock()
+	w.flight.Go(func() {
+		part, err := w.st.UploadPart(w.ctx, w.loc, w.id, n, body)
+		w.mu.Lock()
+		if err != nil && w.err == nil {
+			w.err = err
+		}
+		if err == nil {
+			w.parts[n-1] = part
+		}
+		w.mu.Unlock()
+		select {
+		case w.free <- body:
+		default:
+		}
+		<-w.slots
+	})
+	return nil
+}
+
+// sizeBefore is the number of bytes in the parts that have been sent.
+func (w *Writer) sizeBefore() int64 { return w.size - int64(len(w.buf)) }
+
+func (w *Writer) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// Mark remembers this point for Rollback. An earlier mark is dropped.
+func (w *Writer) Mark() {
+	w.mark = &mark{parts: len(w.parts), size: w.size, sum: w.sum}
+}
+
+// Unmark drops the mark: what was written since stays.
+func (w *Writer) Unmark() { w.mark = nil }
+
+// Rollback takes back all that was written since Mark. Parts that were sent
+// since are sent again or dropped.
+func (w *Writer) Rollback() {
+	m := w.mark
+	if m == nil {
+		panic("upload: Rollback without Mark")
+	}
+	w.mark = nil
+	if m.parts == len(w.parts) { // the part is still here
+		w.buf = w.buf[:int64(len(w.buf))-(w.size-m.size)]
+	} else {
+		// A part on its way must not arrive after its successor.
+		w.flight.Wait()
+		w.mu.Lock()
+		w.parts = w.parts[:m.parts]
+		w.mu.Unlock()
+		w.buf = append(w.buffer(w.partSize(m.parts+1)), m.prefix...)
+	}
+	w.size, w.sum = m.size, m.sum
+}
+
+// Close sends what is left and completes the object. S3 checks it against the
+// CRC64NVME of all that was written; Stored carries S3's answer. After an
+// error no multipart upload stays open.
+func (w *Writer) Close() (store.Stored, error) {
+	if w.id == "" {
+		stored, err := w.st.Put(w.ctx, w.loc, w.buf, w.opt.Put)
+		return w.checked(stored, err)
+	}
+	if len(w.buf) > 0 {
+		if err := w.send(); err != nil {
+			return store.Stored{}, errors.Join(err, w.Abort())
+		}
+	}
+	w.flight.Wait()
+	if err := w.failure(); err != nil {
+		return store.Stored{}, errors.Join(err, w.Abort())
+	}
+	stored, err := w.st.CompleteUpload(w.ctx, w.loc, w.id, w.parts, w.checksum())
+	if err != nil {
+		return store.Stored{}, errors.Join(err, w.Abort())
+	}
+	return w.checked(stored, nil)
+}
+
+// checked compares S3's checksum, where it gives one, with that of the bytes
+// written.
+func (w *Writer) checked(stored store.Stored, err error) (store.Stored, error) {
+	if err != nil {
+		return stored, err
+	}
+	stored.Size = w.size
+	want := w.checksum()
+	if stored.Checksum.Algorithm == want.Algorithm && stored.Checksum.Value != want.Value {
+		return stored, fmt.Errorf("%s was stored with checksum %s, want %s: what S3 holds is not what was sent; run again",
+			w.loc, stored.Checksum.Value, want.Value)
+	}
+	stored.Checksum = want
+	return stored, nil
+}
+
+func (w *Writer) checksum() object.Checksum { return object.CRC64NVME(w.sum) }
+
+// Abort gives the object up: nothing is stored and no part is kept, also when
+// the context of the Writer has ended.
+func (w *Writer) Abort() error {
+	w.flight.Wait()
+	if w.id == "" {
+		return nil
+	}
+	id := w.id
+	w.id = ""
+	return w.st.AbortUpload(context.WithoutCancel(w.ctx), w.loc, id)
+}
