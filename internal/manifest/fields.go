@@ -86,54 +86,22 @@ func (f Fields) Has(c Column) bool {
 	return false
 }
 
+// Columns are the columns in order. Whoever gets them must not change them.
+func (f Fields) Columns() []Column { return f.columns }
+
 // String gives the names separated by spaces, as ParseFields reads them.
 func (f Fields) String() string { return strings.Join(f.names, " ") }
 
-// FieldNames is the value of the flag -f/--fieldnames. It takes the names in
-// one argument, separated by commas or spaces, or in several flags. They may
-// also follow as arguments of their own, as in "-f Bucket Key Size": a flag
-// gets only the first of them, so the command hands its positional arguments
-// to Fields.
-type FieldNames struct{ names []string }
-
-// Set adds the names in s.
-func (n *FieldNames) Set(s string) error {
-	for _, name := range splitNames([]string{s}) {
-		if !isName(name) {
-			return fmt.Errorf("%q is no column name", name)
-		}
-		n.names = append(n.names, name)
-	}
-	return nil
-}
-
-// String gives the names, or the default ones if none were set.
-func (n *FieldNames) String() string {
-	if len(n.names) == 0 {
-		return DefaultFields().String()
-	}
-	return strings.Join(n.names, " ")
+// Set reads the names in s, so that *Fields is the value of the flag
+// -f/--fieldnames. It gets one argument: a command whose users type
+// "-f Bucket Key Size" names the flag in its cli.Spelling.
+func (f *Fields) Set(s string) (err error) {
+	*f, err = ParseFields([]string{s})
+	return err
 }
 
 // Type names the flag's value in help.
-func (n *FieldNames) Type() string { return "COLUMNS" }
-
-// Fields are the columns that the flag and args, the command's positional
-// arguments, name together. Without the flag there may be no args.
-func (n *FieldNames) Fields(args []string) (Fields, error) {
-	if len(n.names) == 0 {
-		if len(args) > 0 {
-			return Fields{}, fmt.Errorf("unexpected argument %q", args[0])
-		}
-		return DefaultFields(), nil
-	}
-	for _, a := range splitNames(args) {
-		if !isName(a) {
-			return Fields{}, fmt.Errorf("unexpected argument %q: it is no column name to go with --fieldnames", a)
-		}
-	}
-	return ParseFields(append(n.names[:len(n.names):len(n.names)], args...))
-}
+func (f *Fields) Type() string { return "COLUMNS" }
 
 func splitNames(args []string) []string {
 	return strings.FieldsFunc(strings.Join(args, " "), func(r rune) bool {

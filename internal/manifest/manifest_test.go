@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
@@ -160,37 +161,17 @@ func TestParseFields(t *testing.T) {
 	}
 }
 
-func TestFieldNames(t *testing.T) {
-	for _, c := range []struct {
-		set, args []string
-		want      string
-		err       string
-	}{
-		{nil, nil, "Bucket Key Size", ""},
-		{[]string{"Bucket"}, []string{"Key", "Size"}, "Bucket Key Size", ""},
-		{[]string{"Bucket,Key Size,ETag"}, nil, "Bucket Key Size ETag", ""},
-		{[]string{"Bucket", "Key"}, nil, "Bucket Key", ""},
-		{nil, []string{"Key"}, "", `unexpected argument "Key"`},
-		{[]string{"Bucket"}, []string{"Key", "s3://x/y"}, "", `unexpected argument "s3://x/y": it is no column name to go with --fieldnames`},
-		{[]string{"Bucket"}, nil, "", `no column named Key among "Bucket": Bucket and Key must be there`},
-	} {
-		var n FieldNames
-		for _, s := range c.set {
-			if err := n.Set(s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f, err := n.Fields(c.args)
-		if f.String() != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
-			t.Errorf("%q %q: got %q, %v", c.set, c.args, f, err)
-		}
+func TestFieldsAreAFlag(t *testing.T) {
+	f := DefaultFields()
+	var flag pflag.Value = &f
+	if flag.String() != "Bucket Key Size" {
+		t.Errorf("the default prints as %q", flag)
 	}
-	var n FieldNames
-	if err := n.Set("Bucket;Key"); err == nil {
+	if err := flag.Set("Bucket,Key,Size,ETag"); err != nil || !f.Has(ETag) {
+		t.Errorf("got %v, %v", f, err)
+	}
+	if err := flag.Set("Bucket;Key"); err == nil {
 		t.Error("a name with a semicolon was taken")
-	}
-	if n.String() != "Bucket Key Size" {
-		t.Errorf("the default prints as %q", &n)
 	}
 }
 

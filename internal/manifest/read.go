@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"s3bundler/internal/fault"
-	"s3bundler/internal/manifest/csvrow"
+	"s3bundler/internal/csvrow"
 	"s3bundler/internal/object"
 )
 
