@@ -19,6 +19,8 @@ type Snapshot struct {
 	Skipped int64
 	// Unit is the plural of what is counted: "objects", "rows".
 	Unit string
+	// Note is what else there is to say, in a word or two; may be empty.
+	Note string
 }
 
 // interval is how often the bar is drawn.
@@ -85,17 +87,25 @@ func newBar() *bar {
 //	45% |█████████           | 29,250/65,000 objects, 285.6 MiB, 2,310/s, 3 skipped, 16s left
 func (b *bar) render(s Snapshot) string {
 	elapsed := time.Since(b.started)
-	parts := []string{counted(s.Done, s.Unit), size(s.Bytes)}
+	parts := []string{counted(s.Done, s.Unit)}
 	if s.Total > 0 {
 		parts[0] = count(s.Done) + "/" + counted(s.Total, s.Unit)
 	}
-	if seconds := elapsed.Seconds(); seconds >= 1 {
-		parts = append(parts,
-			count(int64(float64(s.Done)/seconds))+"/s",
-			size(int64(float64(s.Bytes)/seconds))+"/s")
+	if s.Bytes > 0 {
+		parts = append(parts, size(s.Bytes))
+	}
+	seconds := elapsed.Seconds()
+	if rate := float64(s.Done) / seconds; seconds >= 1 && rate >= 1 {
+		parts = append(parts, count(int64(rate))+"/s")
+	}
+	if seconds >= 1 && s.Bytes > 0 {
+		parts = append(parts, size(int64(float64(s.Bytes)/seconds))+"/s")
 	}
 	if s.Skipped > 0 {
 		parts = append(parts, count(s.Skipped)+" skipped")
+	}
+	if s.Note != "" {
+		parts = append(parts, s.Note)
 	}
 	if s.Total <= 0 {
 		return strings.Join(append(parts, elapsed.Round(time.Second).String()), ", ")
