@@ -1,0 +1,39 @@
+package index
+
+import (
+	"strconv"
+	"time"
+
+	"s3bundler/internal/fault"
+)
+
+// DeadLetter is one line of a dead-letter index: an object that is in no
+// archive. It is also a row of a manifest with the fields Bucket, Key, Size,
+// LastModifiedDate, Reason.
+type DeadLetter struct {
+	Bucket string
+	// Key is as in the manifest, encoded.
+	Key string
+	// Size is as in the manifest, whatever stands there.
+	Size string
+	// LastModified is zero if it was never learnt.
+	LastModified time.Time
+	Reason       fault.Reason
+}
+
+// Append appends the dead letter as one line.
+func (d *DeadLetter) Append(dst []byte) []byte {
+	dst = appendField(dst, d.Bucket)
+	dst = append(dst, ',')
+	dst = appendField(dst, d.Key)
+	dst = append(dst, ',')
+	dst = appendField(dst, d.Size)
+	dst = append(dst, ',')
+	dst = appendTime(dst, d.LastModified)
+	dst = append(dst, ',')
+	dst = appendField(dst, string(d.Reason))
+	return append(dst, '\n')
+}
+
+// FormatSize writes a size as a manifest does.
+func FormatSize(n int64) string { return strconv.FormatInt(n, 10) }
