@@ -3,9 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/url"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -86,7 +84,7 @@ func fail(ctx context.Context, c call, err error) error {
 		f.Err = e
 	} else {
 		v = judgeConnection(err)
-		f.Err = innermost(err)
+		f.Err = unwrapped(err)
 	}
 	if c.object {
 		f.Reason = v.reason
@@ -131,37 +129,4 @@ func answerOf(err error) (a answer, ok bool) {
 		a.code, a.message = "", ""
 	}
 	return a, ok
-}
-
-// innermost takes a client's and the HTTP library's wrapping off a connection's
-// error; it repeats the operation and the URL.
-func innermost(err error) error {
-	var credentials *credentialsError
-	if errors.As(err, &credentials) {
-		return credentials
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	var op *smithy.OperationError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
-
-// judgeConnection says what the failure of a request without an answer means.
-func judgeConnection(err error) verdict {
-	var dns *net.DNSError
-	var credentials *credentialsError
-	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return verdict{hint: "check the region, the bucket's name and --endpoint-url"}
-	case isCertificate(err):
-		return verdict{hint: "check --endpoint-url, the machine's clock and AWS_CA_BUNDLE"}
-	case errors.As(err, &credentials):
-		return verdict{hint: hintCredentials}
-	}
-	return verdict{reason: fault.Retry, hint: "check the network and --endpoint-url"}
 }

@@ -1,9 +1,16 @@
 package aws
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 )
+
+// userAgent names the program in S3's access logs.
+const userAgent = "s3bundler"
 
 // Sizes and times of the transports.
 const (
@@ -11,29 +18,87 @@ const (
 	// Settings do not say.
 	defaultInFlight = 512
 	// readBuffer holds an answer's head and, for the small objects this
-	// program is for, most of its body, so that one read system call gets
-	// both.
+	// program is for, the most of its body, so that one system call reads both.
 	readBuffer = 16 << 10
-	// writeBuffer holds a request's head; parts are written past it.
-	writeBuffer = 8 << 10
-	// idleTimeout is below the time after which S3 closes idle connections
-	// with no warning to a client behind NAT.
+	// writeBuffer holds a request's head.
+	writeBuffer = 4 << 10
+	// partBuffer is the step in which parts are written.
+	partBuffer = 64 << 10
+	// dialTimeout and tlsTimeout bound the making of a connection.
+	dialTimeout = 10 * time.Second
+	tlsTimeout  = 10 * time.Second
+	// idleTimeout is how long the SDK's connections are kept unused.
 	idleTimeout = 55 * time.Second
-	// headerTimeout is for the first byte of a GET's answer. S3 answers within
-	// seconds or not at all; the caller tries again.
-	headerTimeout = 30 * time.Second
+	// stallTimeout ends a GET's connection on which nothing arrives: neither
+	// the first byte of an answer, nor the next, nor, while it is idle, the
+	// next request's.
+	stallTimeout = 30 * time.Second
 )
 
 // tuneAPI fits the SDK's transport to many calls at once over HTTP/1.1, which
 // is all that S3 speaks.
 func tuneAPI(tr *http.Transport) {
+	onlyHTTP1(tr)
+	tr.MaxIdleConns = 0
+	tr.MaxIdleConnsPerHost = 128
+	tr.IdleConnTimeout = idleTimeout
+	tr.TLSHandshakeTimeout = tlsTimeout
+	tr.WriteBufferSize = partBuffer
+}
+
+func onlyHTTP1(tr *http.Transport) {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	tr.Protocols = &http1
 	tr.ForceAttemptHTTP2 = false
 	tr.DisableCompression = true
+}
+
+// newTransport makes the transport of GETs. What a person configures for the
+// SDK's, by AWS_CA_BUNDLE or the proxy variables, holds for it too.
+//
+// It has no timers of net/http's: those are set and stopped in every request.
+// stalls does their work.
+func newTransport(sdk awssdk.HTTPClient, inFlight int) *http.Transport {
+	tr := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if b, ok := sdk.(interface{ GetTransport() *http.Transport }); ok {
+		tr = b.GetTransport()
+	}
+	onlyHTTP1(tr)
 	tr.MaxIdleConns = 0
-	tr.MaxIdleConnsPerHost = 128
-	tr.IdleConnTimeout = idleTimeout
-	tr.WriteBufferSize = 64 << 10
+	tr.MaxIdleConnsPerHost = inFlight
+	tr.MaxConnsPerHost = 0
+	tr.IdleConnTimeout = 0
+	tr.ResponseHeaderTimeout = 0
+	tr.TLSHandshakeTimeout = tlsTimeout
+	tr.ReadBufferSize = readBuffer
+	tr.WriteBufferSize = writeBuffer
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &stalls{Conn: conn}, nil
+	}
+	return tr
+}
+
+// stalls is a connection that ends when nothing arrives for stallTimeout after
+// the last byte sent or received.
+type stalls struct{ net.Conn }
+
+func (c *stalls) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *stalls) Write(p []byte) (int, error) {
+	// The read that waits for the answer began when the connection was idle.
+	if err := c.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
 }

@@ -1,9 +1,6 @@
 package aws
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -124,16 +121,4 @@ func deniedHint(c call) string {
 		action = c.op
 	}
 	return "allow " + c.service + ":" + action + " in the caller's IAM policy and in the resource's own policy"
-}
-
-func isCertificate(err error) bool {
-	var (
-		verification *tls.CertificateVerificationError
-		authority    x509.UnknownAuthorityError
-		host         x509.HostnameError
-		invalid      x509.CertificateInvalidError
-		record       tls.RecordHeaderError
-	)
-	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &record)
 }

@@ -1,0 +1,216 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+// getter signs GETs and sends them.
+type getter struct {
+	transport   http.RoundTripper
+	credentials awssdk.CredentialsProvider
+	payer       bool
+	// skew is what to add to this machine's clock, in nanoseconds, to have
+	// S3's; zero until S3 complains.
+	skew *atomic.Int64
+	// The values of headers that are the same in all requests, shared by them.
+	agent, identity, enabled, emptyHash, requester []string
+}
+
+func newGetter(cfg Config, inFlight int) getter {
+	return getter{
+		transport:   newTransport(cfg.raw.HTTPClient, inFlight),
+		credentials: cfg.raw.Credentials,
+		skew:        new(atomic.Int64),
+		agent:       []string{userAgent},
+		identity:    []string{"identity"},
+		enabled:     []string{"ENABLED"},
+		emptyHash:   []string{emptyHash},
+		requester:   []string{"requester"},
+	}
+}
+
+// Open asks for bytes of o with one GET. Where the answer shows that the
+// bucket's region or this machine's clock are not what they were thought to
+// be, the same attempt asks once more for each.
+func (s *S3) Open(ctx context.Context, o object.Object, r store.Range) (io.ReadCloser, object.Attributes, error) {
+	c := call{service: "s3", op: "GetObject", kind: fault.Download, object: true}
+	if o.VersionID != "" {
+		c.action = "GetObjectVersion"
+	}
+	b, a, err := s.open(ctx, o, r)
+	if err != nil {
+		c.where = o.Location().String()
+		return nil, object.Attributes{}, fail(ctx, c, err)
+	}
+	return b, a, nil
+}
+
+func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadCloser, object.Attributes, error) {
+	if err := checkRead(o, r); err != nil {
+		return nil, object.Attributes{}, err
+	}
+	b := s.buckets.get(o.Bucket)
+	for moved, skewed := false, false; ; {
+		e, err := b.in(ctx, s)
+		if err != nil {
+			return nil, object.Attributes{}, err
+		}
+		if s.sdkGet || e.foreign {
+			return s.openSDK(ctx, o, r)
+		}
+		res, err := s.get.send(ctx, e, o, r)
+		if err != nil {
+			return nil, object.Attributes{}, err
+		}
+		if !b.exists.Load() && (res.StatusCode < 300 || res.StatusCode == http.StatusPreconditionFailed) {
+			b.exists.Store(true)
+		}
+		if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusPartialContent {
+			return accept(ctx, res, o, r)
+		}
+		a := refusal(res)
+		switch {
+		case !moved && b.learn(a, s.options.Region):
+			moved = true
+		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(res.Header):
+			skewed = true
+		default:
+			return nil, object.Attributes{}, &apiError{answer: a}
+		}
+	}
+}
+
+// checkRead refuses what S3 would take for another request.
+func checkRead(o object.Object, r store.Range) error {
+	switch {
+	case o.Key == "":
+		return &fault.Error{Reason: fault.BadRow, Op: "GetObject", Where: o.Location().String(), Err: errors.New("no key")}
+	case o.Bucket == "":
+		return &fault.Error{Reason: fault.BadRow, Op: "GetObject", Where: o.Location().String(), Err: errors.New("no bucket")}
+	case r.Offset < 0 || r.Length < 0:
+		return fmt.Errorf("%w: offset %d, length %d", store.ErrRange, r.Offset, r.Length)
+	}
+	return nil
+}
+
+// send makes the request and waits for the head of its answer.
+func (g *getter) send(ctx context.Context, e *endpoint, o object.Object, r store.Range) (*http.Response, error) {
+	now := time.Now().Add(time.Duration(g.skew.Load()))
+	key, date, err := e.signer(ctx, g.credentials, now)
+	if err != nil {
+		return nil, err
+	}
+	var scratch [512]byte
+	path := string(appendPath(append(append(scratch[:0], e.path...), '/'), o.Key))
+	query := ""
+	if o.VersionID != "" {
+		query = "versionId=" + url.QueryEscape(o.VersionID)
+	}
+	what := signed{path: path, query: query, host: e.host, date: date, token: key.credentials.SessionToken, payer: g.payer}
+
+	// One array holds the values that differ from request to request.
+	v := [...]string{date, key.authorization(what), key.credentials.SessionToken, "", ""}
+	h := make(http.Header, 12)
+	h["User-Agent"] = g.agent
+	h["Accept-Encoding"] = g.identity
+	h["X-Amz-Checksum-Mode"] = g.enabled
+	h["X-Amz-Content-Sha256"] = g.emptyHash
+	h["X-Amz-Date"] = v[0:1:1]
+	h["Authorization"] = v[1:2:2]
+	if what.token != "" {
+		h["X-Amz-Security-Token"] = v[2:3:3]
+	}
+	if what.payer {
+		h["X-Amz-Request-Payer"] = g.requester
+	}
+	if o.ETag != "" {
+		v[3] = `"` + o.ETag + `"`
+		h["If-Match"] = v[3:4:4]
+	}
+	if v[4] = rangeHeader(r); v[4] != "" {
+		h["Range"] = v[4:5:5]
+	}
+	u := url.URL{Scheme: e.scheme, Host: e.host, Path: path, RawQuery: query}
+	if len(path) != len(e.plain)+1+len(o.Key) {
+		u.Path, u.RawPath = e.plain+"/"+o.Key, path
+	}
+	req := &http.Request{
+		Method: http.MethodGet, URL: &u, Host: e.host, Header: h,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	res, err := g.transport.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, &sendError{err}
+	}
+	return res, nil
+}
+
+// rangeHeader writes r as RFC 9110 wants it; empty for all bytes.
+func rangeHeader(r store.Range) string {
+	switch {
+	case r == store.Range{}:
+		return ""
+	case r.Length == 0:
+		return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-"
+	default:
+		return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-" + strconv.FormatInt(r.Offset+r.Length-1, 10)
+	}
+}
+
+// accept checks that the answer is to what was asked.
+func accept(ctx context.Context, res *http.Response, o object.Object, r store.Range) (io.ReadCloser, object.Attributes, error) {
+	a := attributes(res.Header, res.ContentLength)
+	if r != (store.Range{}) {
+		from, _, _, ok := contentRange(first(res.Header, "Content-Range"))
+		if res.StatusCode != http.StatusPartialContent || !ok || from != r.Offset {
+			res.Body.Close()
+			return nil, object.Attributes{}, fmt.Errorf("asked for %s, got status %d with Content-Range %q",
+				rangeHeader(r), res.StatusCode, first(res.Header, "Content-Range"))
+		}
+	}
+	return &body{ReadCloser: res.Body, ctx: ctx, where: o.Location()}, a, nil
+}
+
+// learn takes the clock's skew from an answer's Date.
+func (g *getter) learn(h http.Header) bool {
+	t, err := http.ParseTime(first(h, "Date"))
+	if err != nil {
+		return false
+	}
+	g.skew.Store(int64(time.Until(t)))
+	return true
+}
+
+// body is an object's content on its way. Read's errors are faults.
+type body struct {
+	io.ReadCloser
+	ctx   context.Context //nolint:containedctx // it is that of the request
+	where object.Location
+}
+
+// Read reads content. An error other than io.EOF has reason Retry, or is the
+// cause of the end of the context that the body was opened with.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if b.ctx.Err() != nil {
+		return n, context.Cause(b.ctx)
+	}
+	return n, &fault.Error{Kind: fault.Download, Reason: fault.Retry, Op: "read", Where: b.where.String(), Err: err}
+}
