@@ -55,18 +55,15 @@ func resolve(ctx context.Context, o s3.Options, bucket, region string) (*endpoin
 		service: "s3",
 	}
 	e.path = string(appendPath(nil, e.plain))
-	options, _ := smithyauth.GetAuthOptions(&found.Properties)
-	for _, option := range options {
-		if option.SchemeID != smithyauth.SchemeIDSigV4 {
-			e.foreign = true
-		}
-		if r, ok := smithyhttp.GetSigV4SigningRegion(&option.SignerProperties); ok {
+	if options, _ := smithyauth.GetAuthOptions(&found.Properties); len(options) > 0 {
+		// The resolver's first choice, by its own name for Signature Version 4.
+		e.foreign = options[0].SchemeID != "sigv4"
+		if r, ok := smithyhttp.GetSigV4SigningRegion(&options[0].SignerProperties); ok {
 			e.region = r
 		}
-		if n, ok := smithyhttp.GetSigV4SigningName(&option.SignerProperties); ok {
+		if n, ok := smithyhttp.GetSigV4SigningName(&options[0].SignerProperties); ok {
 			e.service = n
 		}
-		break
 	}
 	e.foreign = e.foreign || len(found.Headers) > 0
 	return e, nil
