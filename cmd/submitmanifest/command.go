@@ -30,8 +30,9 @@ const examples = `  # every report of an inventory
   submitmanifest -t s3grouper -c s3bundler -f reports -- -b archive -p manifests
 
   # what has failed, once more
-  submitmanifest -t s3grouper -c s3bundler -f reports --failed-only -- -b archive > failed
-  submitmanifest -t s3grouper -c s3bundler -f failed -- -b archive`
+  submitmanifest -t s3grouper -c s3bundler -f reports --failed-only \
+    -- -b archive -p manifests > failed
+  submitmanifest -t s3grouper -c s3bundler -f failed -- -b archive -p manifests`
 
 // options are the command's flags.
 type options struct {
@@ -69,7 +70,7 @@ func newCommand() *cobra.Command {
 	fs.BoolVar(&o.wait, "wait", false, "follow the tasks to their end")
 	fs.BoolVar(&o.failedOnly, "failed-only", false, "print the URIs that have failed and nothing else")
 	fs.IntVar(&o.start.InFlight, "in-flight", 10, "`N` tasks to submit at once")
-	fs.DurationVar(&o.start.Patience, "patience", 10*time.Minute, "how `LONG` to try again a task that finds no room or is throttled")
+	fs.DurationVar(&o.start.Patience, "patience", 10*time.Minute, "how `LONG` to go on trying for a task that finds no room or is throttled")
 	o.Flags.Add(cmd)
 	for _, name := range []string{"task", "cluster"} {
 		_ = cmd.MarkFlagRequired(name) // it fails for unknown flags alone

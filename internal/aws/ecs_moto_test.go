@@ -1,26 +1,23 @@
-package aws
+package aws_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"s3bundler/internal/aws"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/submit"
 )
@@ -31,17 +28,20 @@ import (
 // strings: a proxy mends the last.
 func TestECSOnMoto(t *testing.T) {
 	endpoint := mendContainers(t, startMoto(t))
-	isolate(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "testtest")
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	ctx := t.Context()
-	c, err := Load(ctx, Settings{Region: "us-east-1", EndpointURL: endpoint})
+	c, err := aws.Load(ctx, aws.Settings{Region: "us-east-1", EndpointURL: endpoint})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := NewECS(c)
-	raw := e.client
+	e := aws.NewECS(c)
+	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion("us-east-1"), config.WithBaseEndpoint(endpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := ecs.NewFromConfig(settings)
 	if _, err := raw.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: awssdk.String("c")}); err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +54,9 @@ func TestECSOnMoto(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	addInstance(t, e, endpoint)
+	addInstance(t, raw, endpoint)
 
-	task := aTask
-	task.Definition = "s3grouper"
+	task := submit.Task{Cluster: "c", Definition: "s3grouper", Container: "s3grouper", Command: []string{"-m", "s3://b/k"}}
 	arn, err := e.RunTask(ctx, task)
 	if err != nil || !strings.HasPrefix(arn, "arn:aws:ecs:us-east-1:") {
 		t.Fatalf("RunTask: %q, %v", arn, err)
@@ -83,47 +82,6 @@ func TestECSOnMoto(t *testing.T) {
 	if _, err := e.RunTask(ctx, task); fault.KindOf(err) != fault.API {
 		t.Errorf("a missing definition: %v", err)
 	}
-}
-
-// startMoto starts moto_server on a free port and returns its URL, or skips
-// the test where it is not installed.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "-H", "127.0.0.1", "-p", port)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-	})
-	for range 600 {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			conn.Close()
-			return "http://" + address
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-t.Context().Done():
-		}
-	}
-	t.Fatal("moto_server did not come up within a minute")
-	return ""
 }
 
 // mendContainers serves moto with the numbers of containers as strings.
@@ -160,7 +118,7 @@ func mendContainers(t *testing.T, moto string) string {
 // addInstance starts an EC2 instance in moto, by a plain request instead of one
 // more SDK client, and joins it to the cluster: moto places tasks on instances
 // alone.
-func addInstance(t *testing.T, e *ECS, endpoint string) {
+func addInstance(t *testing.T, raw *ecs.Client, endpoint string) {
 	t.Helper()
 	form := "Action=RunInstances&Version=2016-11-15&ImageId=ami-12c6146b&InstanceType=m5.large&MinCount=1&MaxCount=1"
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form))
@@ -184,7 +142,7 @@ func addInstance(t *testing.T, e *ECS, endpoint string) {
 		t.Fatalf("RunInstances: %s", body)
 	}
 	document, _ := json.Marshal(map[string]string{"instanceId": id, "accountId": "123456789012", "region": "us-east-1"})
-	if _, err := e.client.RegisterContainerInstance(t.Context(), &ecs.RegisterContainerInstanceInput{
+	if _, err := raw.RegisterContainerInstance(t.Context(), &ecs.RegisterContainerInstanceInput{
 		Cluster:                  awssdk.String("c"),
 		InstanceIdentityDocument: awssdk.String(string(document)),
 	}); err != nil {

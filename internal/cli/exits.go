@@ -33,7 +33,7 @@ func meaning(code int) string {
 	case int(fault.Usage):
 		return "wrong usage, a failed local write, or a queue that cannot be used"
 	case int(fault.Read):
-		return "a malformed report, inventory, manifest or index"
+		return "malformed input: a report, inventory, manifest, index or list"
 	case int(fault.Upload):
 		return "an archive, index or manifest could not be stored"
 	case int(fault.Download):

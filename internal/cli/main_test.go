@@ -76,7 +76,7 @@ func TestHelpListsExitCodes(t *testing.T) {
 	if code := Run(t.Context(), cmd, []string{"--help"}); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	for _, want := range []string{"Exit codes:", "  0  all", "  2  wrong usage", "  3  a malformed", "  7  another AWS", "130  interrupted", "-r, --region REGION", "-m, --manifest s3://BUCKET/KEY"} {
+	for _, want := range []string{"Exit codes:", "  0  all", "  2  wrong usage", "  3  malformed", "  7  another AWS", "130  interrupted", "-r, --region REGION", "-m, --manifest s3://BUCKET/KEY"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("help lacks %q:\n%s", want, out.String())
 		}
