@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"s3bundler/internal/object"
@@ -43,16 +42,25 @@ func Append(dst []byte, o object.Object, f Fields) []byte {
 // AppendField adds one CSV field to dst, in quotes only where RFC 4180 asks
 // for them: if it holds a comma, a quote or a line break.
 func AppendField[T string | []byte](dst []byte, field T) []byte {
-	s := string(field)
-	if !strings.ContainsAny(s, ",\"\r\n") {
-		return append(dst, s...)
+	if !needsQuotes(field) {
+		return append(dst, field...)
 	}
 	dst = append(dst, '"')
-	for i := 0; i < len(s); i++ {
-		if s[i] == '"' {
+	for i := 0; i < len(field); i++ {
+		if field[i] == '"' {
 			dst = append(dst, '"')
 		}
-		dst = append(dst, s[i])
+		dst = append(dst, field[i])
 	}
 	return append(dst, '"')
+}
+
+func needsQuotes[T string | []byte](field T) bool {
+	const special = 1<<',' | 1<<'"' | 1<<'\r' | 1<<'\n' // all are below 64
+	for i := 0; i < len(field); i++ {
+		if c := field[i]; c <= ',' && 1<<c&special != 0 {
+			return true
+		}
+	}
+	return false
 }

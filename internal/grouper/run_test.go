@@ -1,0 +1,433 @@
+package grouper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/manifest"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func options() Options {
+	opt := Defaults()
+	opt.Bucket, opt.Prefix = "out", "manifests"
+	return opt
+}
+
+// group runs the grouper and gives what it logged.
+func group(t testing.TB, m *memory, opt Options) (Stats, string, error) {
+	t.Helper()
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	stats, err := Run(t.Context(), m, report, opt, log)
+	return stats, logged.String(), err
+}
+
+// TestGolden holds the manifests of the recorded inventory to the byte.
+func TestGolden(t *testing.T) {
+	folder := filepath.Join("..", "..", "testdata", "inventory")
+	m := newMemory()
+	for name, key := range map[string]string{
+		"manifest.json": report.Key,
+		"part-0.csv.gz": "src/export/data/part-0.csv.gz",
+		"part-1.csv.gz": "src/export/data/part-1.csv.gz",
+	} {
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.set(object.Location{Bucket: "inv", Key: key}, data)
+	}
+	opt := options()
+	if _, _, err := group(t, m, opt); err != nil {
+		t.Fatal(err)
+	}
+	opt.Glacier = true
+	if _, _, err := group(t, m, opt); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{
+		"manifests/src-export-2017-03-30T18-06Z-manifest.0.index",
+		"manifests/src-export-2017-03-30T18-06Z-manifest.1.index",
+		"manifests/src-export-2017-03-30T18-06Z-manifest.0.glacier.index",
+	} {
+		want, err := os.ReadFile(filepath.Join(folder, filepath.Base(key)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.objects[object.Location{Bucket: "out", Key: key}]
+		if !bytes.Equal(got.body, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", key, got.body, want)
+		}
+	}
+	if got := m.written(); len(got) != 3 {
+		t.Errorf("%d manifests: %q", len(got), got)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	versions := "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, ETag, LastModifiedDate, StorageClass"
+	version := func(key, id, latest, marker, size string) string {
+		return fmt.Sprintf("\"src1\",\"%s\",\"%s\",\"%s\",\"%s\",\"%s\",\"e-%s\",\"2017-03-30T18:06:00.000Z\",\"STANDARD\"\n", key, id, latest, marker, size, id)
+	}
+	mixed := row("a/1", 1, "STANDARD") + row("a/2", 2, "GLACIER") + row("b/3", 3, "DEEP_ARCHIVE") +
+		row("b+c/4", 4, "GLACIER_IR") + row("b%20c/5", 5, "") + row("b%2Bc/6", 6, "STANDARD_IA") + row("a%2Cq", 7, "REDUCED_REDUNDANCY")
+	history := version("k", "v3", "true", "true", "") + version("k", "v2", "false", "false", "5") + version("l", "v1", "true", "false", "6")
+	for _, c := range []struct {
+		name, schema, text string
+		change             func(*Options)
+		want               string
+		stats              Stats
+		logged             string
+	}{
+		{name: "ordinary", text: mixed,
+			want:  "src1,a/1,1\nsrc1,b+c/4,4\nsrc1,b%20c/5,5\nsrc1,b%2Bc/6,6\nsrc1,a%2Cq,7\n",
+			stats: Stats{Rows: 7, Objects: 5, Bytes: 23, OtherClass: 2, Written: 1}},
+		{name: "glacier", text: mixed, change: func(o *Options) { o.Glacier = true },
+			want:  "src1,a/2,2\nsrc1,b/3,3\n",
+			stats: Stats{Rows: 7, Objects: 2, Bytes: 5, OtherClass: 5, Written: 1}},
+		{name: "include matches decoded keys", text: mixed, change: func(o *Options) { o.Include = "b c/" },
+			want:  "src1,b+c/4,4\nsrc1,b%20c/5,5\n",
+			stats: Stats{Rows: 7, Objects: 2, Bytes: 9, Excluded: 5, Written: 1}},
+		{name: "nothing is left", text: mixed, change: func(o *Options) { o.Include = "nowhere/" },
+			stats: Stats{Rows: 7, Excluded: 7}},
+		{name: "no rows", stats: Stats{}},
+		{name: "no storage class", schema: "Size, Key, Bucket", text: "\"3\",\"k\",\"src1\"\n",
+			want: "src1,k,3\n", stats: Stats{Rows: 1, Objects: 1, Bytes: 3, Written: 1}},
+		{name: "no storage class, glacier", schema: "Size, Key, Bucket", text: "\"3\",\"k\",\"src1\"\n", change: func(o *Options) { o.Glacier = true },
+			stats: Stats{Rows: 1, OtherClass: 1}},
+		{name: "raw key", schema: "Bucket, Key, Size", text: "\"src1\",\"a,b\"\"c\",\"3\"\n",
+			want: "src1,\"a,b\"\"c\",3\n", stats: Stats{Rows: 1, Objects: 1, Bytes: 3, Written: 1}},
+		{name: "all versions without their IDs", schema: versions, text: history,
+			want:   "src1,k,5\nsrc1,l,6\n",
+			stats:  Stats{Rows: 3, Objects: 2, Bytes: 11, Markers: 1, NonCurrent: 1, Written: 1},
+			logged: "inventory s3://inv/src/export/2017-03-30T18-06Z/manifest.json lists versions that are not current"},
+		{name: "all versions", schema: versions, text: history,
+			change: func(o *Options) { o.Fields = columns(t, "Bucket Key Size VersionId ETag LastModifiedDate") },
+			want:   "src1,k,5,v2,e-v2,2017-03-30T18:06:00.000Z\nsrc1,l,6,v1,e-v1,2017-03-30T18:06:00.000Z\n",
+			stats:  Stats{Rows: 3, Objects: 2, Bytes: 11, Markers: 1, NonCurrent: 1, Written: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMemory()
+			if c.schema == "" {
+				c.schema = plainSchema
+			}
+			deliver(t, m, c.schema, c.text)
+			opt := options()
+			if c.change != nil {
+				c.change(&opt)
+			}
+			var last Stats
+			opt.Progress = func(s Stats) { last = s }
+			stats, logged, err := group(t, m, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last.Rows != stats.Rows || last.Read != stats.Size || stats.Size == 0 {
+				t.Errorf("progress %+v, stats %+v", last, stats)
+			}
+			stats.Read, stats.Size = 0, 0
+			if d := cmp.Diff(c.stats, stats); d != "" {
+				t.Error(d)
+			}
+			var want []string
+			if c.want != "" {
+				ending := ".index: "
+				if opt.Glacier {
+					ending = ".glacier.index: "
+				}
+				want = []string{"manifests/src-export-2017-03-30T18-06Z-manifest.0" + ending + c.want}
+			}
+			if d := cmp.Diff(want, m.written()); d != "" {
+				t.Error(d)
+			}
+			if !strings.Contains(logged, c.logged) || (c.logged == "") != (logged == "") {
+				t.Errorf("logged %q", logged)
+			}
+		})
+	}
+}
+
+func columns(t testing.TB, names string) manifest.Fields {
+	t.Helper()
+	f, err := manifest.ParseFields([]string{names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// TestBadInput: each is one line with what, where and what to do, has its exit
+// code, and nothing is written.
+func TestBadInput(t *testing.T) {
+	first := object.Location{Bucket: "inv", Key: "src/export/data/part-0.csv.gz"}
+	rows := strings.Repeat(row("k", 1, "STANDARD"), 10)
+	replace := func(m *memory, at object.Location, old, new string) {
+		m.set(at, bytes.Replace(m.objects[at].body, []byte(old), []byte(new), 1))
+	}
+	for _, c := range []struct {
+		name  string
+		spoil func(m *memory, opt *Options)
+		code  int
+		want  []string
+	}{
+		{"truncated data file", func(m *memory, _ *Options) {
+			m.set(first, m.objects[first].body[:20])
+		}, 3, []string{"verify inventory " + first.String() + ": it has 20 bytes, and the report says", "take another delivery"}},
+		{"truncated gzip, as reported", func(m *memory, _ *Options) {
+			deliver(t, m, plainSchema, rows)
+			body := m.objects[first].body
+			cut := body[:len(body)-9]
+			replace(m, report, fmt.Sprintf(`"size":%d`, len(body)), fmt.Sprintf(`"size":%d`, len(cut)))
+			replace(m, report, sumOf(body), sumOf(cut))
+			m.set(first, cut)
+		}, 6, []string{"decompress inventory " + first.String() + ": the gzip data ends too soon", "take another delivery"}},
+		{"row short of a field", func(m *memory, _ *Options) {
+			deliver(t, m, plainSchema, rows+"\"src1\",\"k\",\"1\"\n"+rows)
+		}, 3, []string{"read inventory " + first.String() + " line 11: the row has 3 columns where the schema", "take another delivery"}},
+		{"bad row in the second file", func(m *memory, opt *Options) {
+			opt.MaxRows = 11
+			deliver(t, m, plainSchema, rows, rows+"\"src1\",\"k\",\"1\"\n"+rows)
+		}, 3, []string{"data/part-1.csv.gz line 11: the row has 3 columns"}},
+		{"size no number", func(m *memory, _ *Options) {
+			deliver(t, m, plainSchema, strings.Replace(rows, `"1"`, `"one"`, 1))
+		}, 3, []string{first.String() + ` line 1: size "one" is no number of bytes`, "take another delivery"}},
+		{"no files", func(m *memory, _ *Options) {
+			deliver(t, m, plainSchema)
+		}, 3, []string{"read inventory report " + report.String() + ": it names no data files", "take another delivery"}},
+		{"wrong MD5", func(m *memory, _ *Options) {
+			replace(m, report, sumOf(m.objects[first].body), strings.Repeat("0", 32))
+		}, 3, []string{"verify inventory " + first.String() + ": its MD5 is", "take another delivery"}},
+		{"ORC", func(m *memory, _ *Options) { replace(m, report, `"CSV"`, `"ORC"`) }, 3, []string{report.String(), `the format "ORC"`, "set the inventory's output format to CSV"}},
+		{"Parquet", func(m *memory, _ *Options) { replace(m, report, `"CSV"`, `"Parquet"`) }, 3, []string{report.String(), `the format "Parquet"`}},
+		{"no Size", func(m *memory, _ *Options) { replace(m, report, "Size, ", "") }, 3, []string{report.String(), "no column Size", "add the column"}},
+		{"no ETag to write", func(_ *memory, opt *Options) {
+			opt.Fields = columns(t, "Bucket Key Size ETag")
+		}, 3, []string{report.String(), "no column ETag", "add the column to the inventory's configuration, or leave it out"}},
+		{"no report", func(m *memory, _ *Options) { delete(m.objects, report) }, 5, []string{"GetObject " + report.String() + ": no such key"}},
+		{"no data file", func(m *memory, _ *Options) { delete(m.objects, first) }, 5, []string{"GetObject " + first.String() + ": no such key"}},
+		{"no bucket to write to", func(m *memory, _ *Options) {
+			m.broken = func(op string, at object.Location) error {
+				if op == "PutObject" {
+					return &fault.Error{Op: op, Where: at.String(), Err: store.ErrNoBucket, Hint: "check the bucket's name"}
+				}
+				return nil
+			}
+		}, 4, []string{"PutObject s3://out/manifests/src-export", "bucket does not exist", "check the bucket's name"}},
+		{"no bucket given", func(_ *memory, opt *Options) { opt.Bucket = "" }, 2, []string{"no bucket for the manifests is given"}},
+		{"no threshold", func(_ *memory, opt *Options) { opt.MaxRows = 0 }, 2, []string{"the count threshold must be 1 or more"}},
+		{"no size threshold", func(_ *memory, opt *Options) { opt.MaxBytes = 0 }, 2, []string{"the size threshold must be 1 byte or more"}},
+		{"other columns", func(_ *memory, opt *Options) { opt.Fields = columns(t, "Key Bucket Size") }, 2, []string{`"Key Bucket Size" do not start with`}},
+		{"columns that make no sense", func(_ *memory, opt *Options) { opt.Fields = columns(t, "Bucket Key Size Reason") }, 2, []string{"hold another than"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMemory()
+			deliver(t, m, plainSchema, rows)
+			opt := options()
+			c.spoil(m, &opt)
+			_, _, err := group(t, m, opt)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if fault.ExitCode(err) != c.code {
+				t.Errorf("exit code %d, want %d", fault.ExitCode(err), c.code)
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("no %q in %q", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %q", err)
+			}
+			if got := m.written(); len(got) > 0 {
+				t.Errorf("written: %q", got)
+			}
+		})
+	}
+}
+
+// TestDamageInLargeFiles: files too large to be held are fetched twice, and
+// nothing of what changed in between gets into a manifest.
+func TestDamageInLargeFiles(t *testing.T) {
+	const n = 60000
+	var text strings.Builder
+	for i := range uint64(n) { // does not compress well
+		fmt.Fprintf(&text, "\"src1\",\"%016x%016x\",\"1\"\n", i*0x9E3779B97F4A7C15, i*0xBF58476D1CE4E5B9^i<<7)
+	}
+	first := object.Location{Bucket: "inv", Key: "src/export/data/part-0.csv.gz"}
+	for _, changes := range []bool{false, true} {
+		m := newMemory()
+		deliver(t, m, "Bucket, Key, Size", text.String())
+		opens := 0
+		m.opened = func(at object.Location, body []byte) []byte {
+			if at != first {
+				return body
+			}
+			if opens++; opens == 2 && changes {
+				body = bytes.Clone(body)
+				body[len(body)/2] ^= 1
+			}
+			return body
+		}
+		opt := options()
+		opt.MaxRows = 1000
+		r := &run{store: m, log: slog.New(slog.DiscardHandler), opt: opt, held: 1 << 10}
+		stats, err := r.do(t.Context(), report)
+		if opens != 2 {
+			t.Fatalf("fetched %d times", opens)
+		}
+		if !changes {
+			if err != nil || stats.Objects != n || stats.Written != n/1000 || len(m.written()) != n/1000 {
+				t.Errorf("got %+v, %v", stats, err)
+			}
+			continue
+		}
+		if fault.ExitCode(err) != 5 || !strings.Contains(err.Error(), first.String()+": it has changed since it was verified") {
+			t.Errorf("got %v", err)
+		}
+		if got := len(m.written()); got == 0 || got > n/2000 {
+			t.Errorf("%d manifests of the half that is right", got)
+		}
+		for _, w := range m.written() {
+			_, body, _ := strings.Cut(w, ": ")
+			if !strings.Contains(strings.ReplaceAll(text.String(), `"`, ""), body) {
+				t.Error("a manifest has what the inventory does not")
+			}
+		}
+	}
+}
+
+func TestExisting(t *testing.T) {
+	m := newMemory()
+	deliver(t, m, plainSchema, row("a", 1, "STANDARD")+row("b", 2, "STANDARD")+row("c", 3, "STANDARD"))
+	opt := options()
+	opt.MaxRows = 1
+	key := func(n int) object.Location {
+		return object.Location{Bucket: "out", Key: fmt.Sprintf("manifests/src-export-2017-03-30T18-06Z-manifest.%d.index", n)}
+	}
+	run := func(written, existing int64) {
+		t.Helper()
+		stats, _, err := group(t, m, opt)
+		if err != nil || stats.Written != written || stats.Existing != existing {
+			t.Fatalf("written %d, existing %d, %v; want %d, %d", stats.Written, stats.Existing, err, written, existing)
+		}
+	}
+	run(3, 0)
+	before := m.written()
+	m.puts = nil
+	run(0, 3)
+	delete(m.objects, key(1))
+	run(1, 2)
+	if !slices.Equal(m.puts, []object.Location{key(1)}) || !slices.Equal(m.written(), before) {
+		t.Errorf("put %v, now %q", m.puts, m.written())
+	}
+	// Without the digest, as others write it, the ETag tells.
+	m.set(key(0), []byte("src1,a,1\n"))
+	run(0, 3)
+
+	m.set(key(0), []byte("src1,x,1\n"))
+	_, _, err := group(t, m, opt)
+	want := "store manifest " + key(0).String() + ": a manifest of other content is there; give another --key, or --overwrite to replace it"
+	if err == nil || err.Error() != want || fault.ExitCode(err) != 4 {
+		t.Errorf("other content: exit code %d, %v", fault.ExitCode(err), err)
+	}
+	opt.Overwrite = true
+	run(3, 0)
+	if !slices.Equal(m.written(), before) {
+		t.Errorf("overwritten: %q", m.written())
+	}
+	opt.Overwrite = false
+
+	// A caller who may write and not read.
+	m.broken = func(op string, at object.Location) error {
+		if op == "HeadObject" {
+			return &fault.Error{Kind: fault.Download, Reason: fault.AccessDenied, Op: op, Where: at.String()}
+		}
+		return nil
+	}
+	if _, _, err := group(t, m, opt); !errors.Is(err, store.ErrExists) || fault.ExitCode(err) != 4 {
+		t.Errorf("existing and unreadable: exit code %d, %v", fault.ExitCode(err), err)
+	}
+	opt.Suffix = "other"
+	run(3, 0)
+}
+
+func TestStoredAs(t *testing.T) {
+	m := newMemory()
+	deliver(t, m, plainSchema, row("a", 1, "STANDARD"))
+	opt := options()
+	at := object.Location{Bucket: "out", Key: "manifests/src-export-2017-03-30T18-06Z-manifest.0.index"}
+	for _, class := range []string{"", "REDUCED_REDUNDANCY"} {
+		opt.ReducedRedundancy, opt.Overwrite = class != "", class != ""
+		if _, _, err := group(t, m, opt); err != nil {
+			t.Fatal(err)
+		}
+		got := m.objects[at].opt
+		want := store.PutOptions{
+			Metadata:     []object.Pair{{Name: digestName, Value: "5f9fd2cb1f2e4d4d9d5c2d0b9d1f9b4c"}},
+			Headers:      []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
+			StorageClass: class,
+			IfAbsent:     class == "",
+		}
+		want.Metadata[0].Value = sha256Of("src1,a,1\n")
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// TestUploadFails: the first failure ends the run, and all its goroutines.
+func TestUploadFails(t *testing.T) {
+	m := newMemory()
+	deliver(t, m, plainSchema, strings.Repeat(row("k", 1, "STANDARD"), 5000))
+	opt := options()
+	opt.MaxRows = 1
+	m.broken = func(op string, at object.Location) error {
+		if op == "PutObject" && strings.Contains(at.Key, ".7.") {
+			return &fault.Error{Op: op, Where: at.String(), Err: errors.New("refused")}
+		}
+		return nil
+	}
+	stats, _, err := group(t, m, opt)
+	if fault.ExitCode(err) != 4 || !strings.Contains(err.Error(), "manifest.7.index: refused") {
+		t.Errorf("exit code %d, %v", fault.ExitCode(err), err)
+	}
+	if n := len(m.written()); n >= 5000 || int64(n) != stats.Written {
+		t.Errorf("%d written, %d counted", n, stats.Written)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	m := newMemory()
+	deliver(t, m, plainSchema, strings.Repeat(row("k", 1, "STANDARD"), 3*tellEvery), row("z", 1, "STANDARD"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	opt := options()
+	opt.Progress = func(Stats) { cancel(why) }
+	stats, err := Run(ctx, m, report, opt, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, why) || stats.Rows > 2*tellEvery {
+		t.Errorf("got %v after %d rows", err, stats.Rows)
+	}
+	if len(m.written()) > 0 {
+		t.Errorf("written: %q", m.written())
+	}
+	if _, err := Run(ctx, m, report, options(), slog.New(slog.DiscardHandler)); !errors.Is(err, why) {
+		t.Errorf("cancelled before: got %v", err)
+	}
+}

@@ -1,0 +1,167 @@
+package grouper
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+const (
+	// maxUploads is how many manifests are stored at once.
+	maxUploads = 8
+	// uploadBytes bounds their text, but for a single larger one.
+	uploadBytes = 24 << 20
+)
+
+// digestName is the metadata that tells a manifest's content: the SHA-256 in
+// hex.
+const digestName = "s3grouper-sha256"
+
+// uploads stores manifests beside what makes them. start, buffer and wait
+// belong to one goroutine.
+type uploads struct {
+	store     store.Store
+	overwrite bool
+	class     string
+	log       *slog.Logger
+
+	room    *semaphore.Weighted
+	count   *semaphore.Weighted
+	buffers chan []byte
+	cancel  context.CancelCauseFunc // ends the run with the first failure
+	workers sync.WaitGroup
+
+	written, existing atomic.Int64
+}
+
+func newUploads(st store.Store, opt Options, log *slog.Logger, cancel context.CancelCauseFunc) *uploads {
+	u := &uploads{
+		store: st, overwrite: opt.Overwrite, log: log, cancel: cancel,
+		room:    semaphore.NewWeighted(uploadBytes),
+		count:   semaphore.NewWeighted(maxUploads),
+		buffers: make(chan []byte, maxUploads+1),
+	}
+	if opt.ReducedRedundancy {
+		u.class = "REDUCED_REDUNDANCY"
+	}
+	return u
+}
+
+// buffer gives an empty buffer, if possible one that has been uploaded.
+func (u *uploads) buffer() []byte {
+	select {
+	case b := <-u.buffers:
+		return b[:0]
+	default:
+		return nil
+	}
+}
+
+// start stores text at a location as soon as there is room. text is the
+// uploads' from now on. A failure cancels the run.
+func (u *uploads) start(ctx context.Context, at object.Location, text []byte) error {
+	size := min(int64(len(text)), uploadBytes)
+	if u.count.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
+	}
+	if u.room.Acquire(ctx, size) != nil {
+		u.count.Release(1)
+		return context.Cause(ctx)
+	}
+	u.workers.Go(func() {
+		defer u.count.Release(1)
+		defer u.room.Release(size)
+		if err := u.save(ctx, at, text); err != nil {
+			u.cancel(fault.As(fault.Upload, err))
+		}
+		select {
+		case u.buffers <- text:
+		default:
+		}
+	})
+	return nil
+}
+
+// wait returns when no upload is under way.
+func (u *uploads) wait() { u.workers.Wait() }
+
+// save stores text at a location, unless it is there already.
+func (u *uploads) save(ctx context.Context, at object.Location, text []byte) error {
+	sum := sha256.Sum256(text)
+	digest := hex.EncodeToString(sum[:])
+	if !u.overwrite {
+		if found, err := u.find(ctx, at, text, digest); found || err != nil {
+			return err
+		}
+	}
+	_, err := u.store.Put(ctx, at, text, store.PutOptions{
+		Metadata:     []object.Pair{{Name: digestName, Value: digest}},
+		Headers:      []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
+		StorageClass: u.class,
+		IfAbsent:     !u.overwrite,
+	})
+	if errors.Is(err, store.ErrExists) {
+		// Someone stored it since, or find was not allowed to see it.
+		found, ferr := u.find(ctx, at, text, digest)
+		if found || ferr != nil {
+			return ferr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	u.written.Add(1)
+	u.log.Info("stored " + at.String())
+	return nil
+}
+
+// find reports whether text is at the location already. Another text there is
+// an error.
+func (u *uploads) find(ctx context.Context, at object.Location, text []byte, digest string) (bool, error) {
+	attr, err := u.store.Head(ctx, object.At(at))
+	switch fault.ReasonOf(err) {
+	case fault.NoSuchKey, fault.AccessDenied: // without s3:ListBucket, S3 denies what is not there
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	same := attr.Size == int64(len(text))
+	if same {
+		if told := metadata(attr, digestName); told != "" {
+			same = told == digest
+		} else {
+			sum, ok := attr.MD5()
+			same = ok && sum == fmt.Sprintf("%x", md5.Sum(text))
+		}
+	}
+	if !same {
+		return false, fault.New(fault.Upload, "store manifest", at.String(),
+			errors.New("a manifest of other content is there"),
+			"give another --key, or --overwrite to replace it")
+	}
+	u.existing.Add(1)
+	u.log.Info("skipped " + at.String() + ": it is there already")
+	return true, nil
+}
+
+func metadata(attr object.Attributes, name string) string {
+	for _, p := range attr.Metadata {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
