@@ -42,7 +42,11 @@ type Loop struct {
 
 	// Guarded by checks.mu.
 	beat time.Time
-	held context.Context // nil with nothing in hand
+	hand *work // nil with nothing in hand
+}
+
+type work struct {
+	held context.Context
 	what string
 }
 
@@ -65,7 +69,7 @@ func (c *Checks) Start() (l *Loop, end func()) {
 // Beat says that the loop goes on: it must be called around every receive.
 func (l *Loop) Beat() {
 	if l != nil {
-		l.set(nil, "")
+		l.set(nil)
 	}
 }
 
@@ -76,14 +80,14 @@ func (l *Loop) Work(held context.Context, what string) (done func()) {
 	if l == nil {
 		return func() {}
 	}
-	l.set(held, what)
-	return func() { l.set(nil, "") }
+	l.set(&work{held, what})
+	return func() { l.set(nil) }
 }
 
-func (l *Loop) set(held context.Context, what string) {
+func (l *Loop) set(hand *work) {
 	l.checks.mu.Lock()
 	defer l.checks.mu.Unlock()
-	l.beat, l.held, l.what = time.Now(), held, what
+	l.beat, l.hand = time.Now(), hand
 }
 
 // ServeHTTP answers a health check.
@@ -124,15 +128,15 @@ func (c *Checks) ills() (ills []string) {
 // its lease was lost and the work on it goes on all the same: a worker that
 // drains ends it too.
 func (l *Loop) ill(now time.Time) string {
-	if l.held == nil {
+	if l.hand == nil {
 		if silent := now.Sub(l.beat); silent > l.checks.quiet {
 			return fmt.Sprintf("a worker has not asked for messages for %v", silent.Round(time.Second))
 		}
 		return ""
 	}
-	cause := context.Cause(l.held)
+	cause := context.Cause(l.hand.held)
 	if errors.Is(cause, queue.ErrLost) || errors.Is(cause, queue.ErrTooLong) {
-		return fmt.Sprintf("%s is worked on though its %v", l.what, cause)
+		return fmt.Sprintf("%s is worked on though its %v", l.hand.what, cause)
 	}
 	return ""
 }

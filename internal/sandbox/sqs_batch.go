@@ -3,13 +3,15 @@ package sandbox
 import "errors"
 
 type sqsBatchError struct {
-	Id          string
+	ID          string `json:"Id"`
 	SenderFault bool
 	Code        string
 	Message     string
 }
 
-type sqsBatchDone struct{ Id string }
+type sqsBatchDone struct {
+	ID string `json:"Id"`
+}
 
 type sqsBatchOut[T any] struct {
 	Successful []T
@@ -51,9 +53,11 @@ func sqsBatch[In interface{ id() string }, Out any](entries []In, each func(In) 
 }
 
 // sqsEntry is the member of all entries of a batch.
-type sqsEntry struct{ Id string }
+type sqsEntry struct {
+	ID string `json:"Id"`
+}
 
-func (e sqsEntry) id() string { return e.Id }
+func (e sqsEntry) id() string { return e.ID }
 
 type sqsSendEntry struct {
 	sqsEntry
@@ -70,7 +74,7 @@ func (q *Queues) sendMessageBatch(body []byte) (any, error) {
 	}
 	return sqsBatch(in.Entries, func(e sqsSendEntry) (sqsMessageOut, error) {
 		out, err := e.send(to)
-		out.Id = e.Id
+		out.ID = e.ID
 		return out, err
 	})
 }
@@ -92,7 +96,7 @@ func (q *Queues) deleteMessageBatch(body []byte) (any, error) {
 		return nil, err
 	}
 	return sqsBatch(in.Entries, func(e sqsReceiptEntry) (sqsBatchDone, error) {
-		return sqsBatchDone{e.Id}, of.deleteMessage(e.ReceiptHandle)
+		return sqsBatchDone{e.ID}, of.deleteMessage(e.ReceiptHandle)
 	})
 }
 
@@ -102,6 +106,6 @@ func (q *Queues) changeMessageVisibilityBatch(body []byte) (any, error) {
 		return nil, err
 	}
 	return sqsBatch(in.Entries, func(e sqsReceiptEntry) (sqsBatchDone, error) {
-		return sqsBatchDone{e.Id}, of.changeVisibility(e.ReceiptHandle, e.VisibilityTimeout)
+		return sqsBatchDone{e.ID}, of.changeVisibility(e.ReceiptHandle, e.VisibilityTimeout)
 	})
 }

@@ -81,14 +81,17 @@ func (q *Queues) begin(c QueueCall) (id string, f QueueFault) {
 }
 
 func sqsQueueOf(body []byte) string {
-	var to struct{ QueueUrl, QueueName string }
+	var to struct {
+		QueueName string
+		QueueURL  string `json:"QueueUrl"`
+	}
 	if json.Unmarshal(body, &to) != nil {
 		return ""
 	}
 	if to.QueueName != "" {
 		return to.QueueName
 	}
-	return to.QueueUrl[strings.LastIndexByte(to.QueueUrl, '/')+1:]
+	return to.QueueURL[strings.LastIndexByte(to.QueueURL, '/')+1:]
 }
 
 // sqsPause reports whether d passed before ctx ended.

@@ -60,13 +60,17 @@ func sqsDecodeFor[T interface{ queueURL() string }](q *Queues, body []byte) (req
 }
 
 // sqsTo is the member of all requests for one queue.
-type sqsTo struct{ QueueUrl string }
+type sqsTo struct {
+	QueueURL string `json:"QueueUrl"`
+}
 
-func (t sqsTo) queueURL() string { return t.QueueUrl }
+func (t sqsTo) queueURL() string { return t.QueueURL }
 
 type sqsNothing struct{}
 
-type sqsURL struct{ QueueUrl string }
+type sqsURL struct {
+	QueueURL string `json:"QueueUrl"`
+}
 
 func (q *Queues) url(r *http.Request, name string) string {
 	scheme := "http://"
@@ -97,9 +101,11 @@ func (q *Queues) getQueueURL(r *http.Request, body []byte) (any, error) {
 
 func (q *Queues) listQueues(r *http.Request, body []byte) (any, error) {
 	in, err := sqsDecode[struct{ QueueNamePrefix string }](body)
-	var out struct{ QueueUrls []string }
+	var out struct {
+		QueueURLs []string `json:"QueueUrls"`
+	}
 	for _, name := range q.names(in.QueueNamePrefix) {
-		out.QueueUrls = append(out.QueueUrls, q.url(r, name))
+		out.QueueURLs = append(out.QueueURLs, q.url(r, name))
 	}
 	return out, err
 }
@@ -145,8 +151,8 @@ type sqsMessageIn struct {
 
 // sqsMessageOut is what a sender is told.
 type sqsMessageOut struct {
-	Id               string `json:",omitempty"` // in a batch
-	MessageId        string
+	ID               string `json:"Id,omitempty"` // in a batch
+	MessageID        string `json:"MessageId"`
 	MD5OfMessageBody string
 }
 
@@ -162,7 +168,7 @@ func (m sqsMessageIn) send(to *sqsQueue) (sqsMessageOut, error) {
 	if err != nil {
 		return sqsMessageOut{}, err
 	}
-	return sqsMessageOut{MessageId: sent.id, MD5OfMessageBody: sent.md5}, nil
+	return sqsMessageOut{MessageID: sent.id, MD5OfMessageBody: sent.md5}, nil
 }
 
 func (q *Queues) sendMessage(body []byte) (any, error) {

@@ -9,7 +9,7 @@ import (
 
 // sqsReceived is a message as a receiver gets it.
 type sqsReceived struct {
-	MessageId         string
+	MessageID         string `json:"MessageId"`
 	ReceiptHandle     string
 	MD5OfBody         string
 	Body              string
@@ -35,7 +35,7 @@ func (q *Queues) receive(ctx context.Context, body []byte) (any, error) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	from, err := q.find(in.QueueUrl)
+	from, err := q.find(in.QueueURL)
 	if err != nil {
 		return nil, err
 	}

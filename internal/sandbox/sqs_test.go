@@ -18,17 +18,23 @@ import (
 
 // sqsReply has the members of all answers that these tests look at.
 type sqsReply struct {
-	Type       string `json:"__type"`
-	Message    string `json:"message"`
-	QueueUrl   string
-	QueueUrls  []string
+	Type       string   `json:"__type"`
+	Message    string   `json:"message"`
+	QueueURL   string   `json:"QueueUrl"`
+	QueueURLs  []string `json:"QueueUrls"`
 	Attributes map[string]string
 	Messages   []struct {
-		MessageId, ReceiptHandle, MD5OfBody, Body string
-		Attributes                                map[string]string
+		MessageID                      string `json:"MessageId"`
+		ReceiptHandle, MD5OfBody, Body string
+		Attributes                     map[string]string
 	}
-	Successful []struct{ Id, MessageId string }
-	Failed     []struct{ Id, Code string }
+	Successful []struct {
+		ID string `json:"Id"`
+	}
+	Failed []struct {
+		ID   string `json:"Id"`
+		Code string
+	}
 }
 
 // code is that of an error, without its namespace.
@@ -110,7 +116,7 @@ func TestSQSLongPollWakes(t *testing.T) {
 			t.Fatalf("a message that times out: %d messages after %v, want 1 after 10 s", len(r.Messages), time.Since(start))
 		}
 		second := r.Messages[0]
-		if second.MessageId != first.MessageId || second.ReceiptHandle == first.ReceiptHandle || second.Attributes["ApproximateReceiveCount"] != "2" {
+		if second.MessageID != first.MessageID || second.ReceiptHandle == first.ReceiptHandle || second.Attributes["ApproximateReceiveCount"] != "2" {
 			t.Errorf("delivered again as %+v, first as %+v", second, first)
 		}
 
@@ -252,7 +258,7 @@ func TestSQSDelay(t *testing.T) {
 func TestSQSBatch(t *testing.T) {
 	q, call := newSQS(t, nil)
 	r := call("SendMessageBatch", sqsParams{"Entries": []sqsParams{{"Id": "a", "MessageBody": "1"}, {"Id": "b"}, {"Id": "c", "MessageBody": "3"}}})
-	if len(r.Successful) != 2 || len(r.Failed) != 1 || r.Failed[0].Id != "b" || r.Failed[0].Code != "MissingParameter" {
+	if len(r.Successful) != 2 || len(r.Failed) != 1 || r.Failed[0].ID != "b" || r.Failed[0].Code != "MissingParameter" {
 		t.Errorf("send: %+v", r)
 	}
 	r = call("ReceiveMessage", sqsParams{"MaxNumberOfMessages": 10})
@@ -330,15 +336,15 @@ func TestSQSErrorHeader(t *testing.T) {
 
 func TestSQSManageQueues(t *testing.T) {
 	q, call := newSQS(t, map[string]string{"VisibilityTimeout": "7"})
-	if r := call("CreateQueue", sqsParams{"QueueName": "work", "Attributes": sqsParams{"VisibilityTimeout": "7"}}); r.QueueUrl != "http://sqs.test/000000000000/work" {
+	if r := call("CreateQueue", sqsParams{"QueueName": "work", "Attributes": sqsParams{"VisibilityTimeout": "7"}}); r.QueueURL != "http://sqs.test/000000000000/work" {
 		t.Errorf("a queue created again: %+v", r)
 	}
 	call("CreateQueue", sqsParams{"QueueName": "other"})
-	if r := call("ListQueues", nil); len(r.QueueUrls) != 2 {
-		t.Errorf("queues %v, want other and work", r.QueueUrls)
+	if r := call("ListQueues", nil); len(r.QueueURLs) != 2 {
+		t.Errorf("queues %v, want other and work", r.QueueURLs)
 	}
-	if r := call("ListQueues", sqsParams{"QueueNamePrefix": "w"}); len(r.QueueUrls) != 1 {
-		t.Errorf("queues %v, want work", r.QueueUrls)
+	if r := call("ListQueues", sqsParams{"QueueNamePrefix": "w"}); len(r.QueueURLs) != 1 {
+		t.Errorf("queues %v, want work", r.QueueURLs)
 	}
 	sqsSend(t, q, "hello")
 	r := call("GetQueueAttributes", sqsParams{"AttributeNames": []string{"VisibilityTimeout", "ApproximateNumberOfMessages", "RedrivePolicy"}})

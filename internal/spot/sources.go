@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,19 @@ type instance struct {
 	since time.Time
 }
 
+// errToken says that the service takes the token no more.
+var errToken = errors.New("instance-action: the token is refused")
+
 func (i *instance) ask(ctx context.Context) (*Notice, error) {
+	notice, err := i.action(ctx)
+	if errors.Is(err, errToken) {
+		i.token = ""
+		notice, err = i.action(ctx)
+	}
+	return notice, err
+}
+
+func (i *instance) action(ctx context.Context) (*Notice, error) {
 	if i.token == "" || time.Since(i.since) > renewAfter {
 		if err := i.renew(ctx); err != nil {
 			return nil, err
@@ -46,7 +59,7 @@ func (i *instance) ask(ctx context.Context) (*Notice, error) {
 	case status == http.StatusNotFound: // nothing is to happen
 		return nil, nil
 	case status == http.StatusUnauthorized:
-		i.token = ""
+		return nil, errToken
 	}
 	return nil, fmt.Errorf("instance-action: %s", http.StatusText(status))
 }

@@ -16,9 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// metadata serves both services, from memory where it is a RoundTripper. It
-// takes a token for three hours only, as after a change of the instance's
-// options.
+// metadata serves both services, from memory where it is a RoundTripper.
 type metadata struct {
 	mu       sync.Mutex
 	action   string // body of instance-action; none means 404
@@ -27,6 +25,7 @@ type metadata struct {
 	requests int
 	tokens   int
 	granted  time.Time
+	life     time.Duration // of a token, whatever was asked for
 }
 
 func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +41,7 @@ func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("secret"))
 	case request == "GET /latest/meta-data/spot/instance-action":
 		switch {
-		case r.Header.Get("X-aws-ec2-metadata-token") != "secret" || time.Since(m.granted) > 3*time.Hour:
+		case r.Header.Get("X-aws-ec2-metadata-token") != "secret" || time.Since(m.granted) > m.life:
 			w.WriteHeader(http.StatusUnauthorized)
 		case m.action == "":
 			w.WriteHeader(http.StatusNotFound)
@@ -77,26 +76,28 @@ func both(m http.RoundTripper) Options {
 func TestWatch(t *testing.T) {
 	tests := []struct {
 		name   string
+		life   time.Duration
+		tokens int // in seven hours
 		happen func(*metadata)
 		want   string
 	}{
-		{"Spot", func(m *metadata) { m.action = terminate }, "the Spot instance will be terminated at 2017-09-18T08:22:00Z"},
-		{"Spot, unreadable", func(m *metadata) { m.action = "?" }, "the Spot instance will be taken away"},
-		{"ECS", func(m *metadata) { m.status = "STOPPED" }, "ECS stops the task"},
+		{"Spot", 6 * time.Hour, 3, func(m *metadata) { m.action = terminate }, "the Spot instance will be terminated at 2017-09-18T08:22:00Z"},
+		{"Spot, unreadable, tokens refused early", time.Hour, 7, func(m *metadata) { m.action = "?" }, "the Spot instance will be taken away"},
+		{"ECS", 6 * time.Hour, 3, func(m *metadata) { m.status = "STOPPED" }, "ECS stops the task"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := &metadata{status: "RUNNING"}
+				m := &metadata{status: "RUNNING", life: tt.life}
 				noticed, stop := Watch(t.Context(), both(m))
 				defer stop()
-				time.Sleep(24 * time.Hour)
+				time.Sleep(7 * time.Hour)
 				if noticed.Err() != nil {
 					t.Fatalf("notice of nothing: %v", context.Cause(noticed))
 				}
 				m.locked(func() {
-					if m.tokens < 8 || m.tokens > 9 {
-						t.Errorf("%d tokens in a day, want one every three hours", m.tokens)
+					if m.tokens != tt.tokens {
+						t.Errorf("%d tokens in seven hours, want %d", m.tokens, tt.tokens)
 					}
 					m.down = true // a service that has answered once is asked on
 				})
@@ -166,7 +167,7 @@ func TestWatchNothing(t *testing.T) {
 
 // TestWatchOverHTTP goes through a network, with the transport of its own.
 func TestWatchOverHTTP(t *testing.T) {
-	server := httptest.NewServer(&metadata{action: terminate, status: "RUNNING"})
+	server := httptest.NewServer(&metadata{action: terminate, status: "RUNNING", life: time.Hour})
 	defer server.Close()
 	noticed, stop := Watch(t.Context(), Options{Instance: server.URL, Task: server.URL + "/v4/id", Interval: time.Millisecond})
 	defer stop()
