@@ -271,6 +271,7 @@ func TestDamageInLargeFiles(t *testing.T) {
 		fmt.Fprintf(&text, "\"src1\",\"%016x%016x\",\"1\"\n", i*0x9E3779B97F4A7C15, i*0xBF58476D1CE4E5B9^i<<7)
 	}
 	first := object.Location{Bucket: "inv", Key: "src/export/data/part-0.csv.gz"}
+	rows := strings.ReplaceAll(text.String(), `"`, "")
 	for _, changes := range []bool{false, true} {
 		m := newMemory()
 		deliver(t, m, "Bucket, Key, Size", text.String())
@@ -306,7 +307,7 @@ func TestDamageInLargeFiles(t *testing.T) {
 		}
 		for _, w := range m.written() {
 			_, body, _ := strings.Cut(w, ": ")
-			if !strings.Contains(strings.ReplaceAll(text.String(), `"`, ""), body) {
+			if !strings.Contains(rows, body) {
 				t.Error("a manifest has what the inventory does not")
 			}
 		}

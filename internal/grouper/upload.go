@@ -43,6 +43,7 @@ type uploads struct {
 	cancel  context.CancelCauseFunc // ends the run with the first failure
 	workers sync.WaitGroup
 
+	last              int // the size of the last text
 	written, existing atomic.Int64
 }
 
@@ -65,7 +66,7 @@ func (u *uploads) buffer() []byte {
 	case b := <-u.buffers:
 		return b[:0]
 	default:
-		return nil
+		return make([]byte, 0, u.last)
 	}
 }
 
@@ -80,6 +81,7 @@ func (u *uploads) start(ctx context.Context, at object.Location, text []byte) er
 		u.count.Release(1)
 		return context.Cause(ctx)
 	}
+	u.last = len(text)
 	u.workers.Go(func() {
 		defer u.count.Release(1)
 		defer u.room.Release(size)
@@ -136,7 +138,7 @@ func (u *uploads) find(ctx context.Context, at object.Location, text []byte, dig
 		return false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, &fault.Error{Kind: fault.Upload, Err: err}
 	}
 	same := attr.Size == int64(len(text))
 	if same {

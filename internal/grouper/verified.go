@@ -124,7 +124,6 @@ func (r *run) rows(ctx context.Context) iter.Seq2[*inventory.Row, error] {
 			if !r.fileRows(ctx, f, yield) {
 				return
 			}
-			r.stats.Read += f.Size
 		}
 	}
 }
@@ -141,6 +140,7 @@ func (r *run) fileRows(ctx context.Context, f verifiedFile, yield func(*inventor
 		defer body.Close()
 		src = f.seal.Reader(body)
 	}
+	src = &countingReader{src, &r.stats.Read}
 	for row, err := range inventory.Rows(src, f.Location, r.report.Schema) {
 		if err != nil {
 			yield(nil, fault.As(fault.Download, err))
@@ -158,6 +158,18 @@ func (r *run) fileRows(ctx context.Context, f verifiedFile, yield func(*inventor
 		}
 	}
 	return true
+}
+
+// countingReader adds what it reads to n.
+type countingReader struct {
+	r io.Reader
+	n *int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	*c.n += int64(n)
+	return n, err
 }
 
 const hintDelivery = "take another delivery of this inventory"

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"s3bundler/internal/aws"
+	"s3bundler/internal/cli"
+	"s3bundler/internal/grouper"
+)
+
+func (o *options) run(cmd *cobra.Command) error {
+	began := time.Now()
+	cfg, err := aws.Load(cmd.Context(), aws.Settings{Region: o.Region, Profile: o.Profile, EndpointURL: o.EndpointURL})
+	if err != nil {
+		return err
+	}
+	s3 := aws.NewS3(cfg)
+	defer s3.Close()
+	console := o.Console(cmd)
+	console.Notice("begin processing " + o.report.String())
+
+	var progress atomic.Pointer[grouper.Stats]
+	progress.Store(&grouper.Stats{})
+	o.Progress = func(s grouper.Stats) { progress.Store(&s) }
+	stop := console.Progress(func() cli.Snapshot { return snapshot(*progress.Load()) })
+	stats, err := grouper.Run(cmd.Context(), s3, o.report, o.Options, console.Log)
+	stop()
+	if err == nil {
+		console.Summarize(summary(stats, time.Since(began)))
+	} else if n := stats.Written + stats.Existing; n > 0 {
+		console.Notice(fmt.Sprintf("%d manifests are whole and stay; the same command goes on after them", n))
+	}
+	return err
+}
+
+// snapshot takes the rows still to come to be as long as those read.
+func snapshot(s grouper.Stats) cli.Snapshot {
+	p := cli.Snapshot{Done: s.Rows, Bytes: s.Read, TotalBytes: s.Size, Skipped: s.Skipped(), Unit: "rows"}
+	if s.Read > 0 {
+		p.Total = max(s.Rows, int64(float64(s.Rows)/float64(s.Read)*float64(s.Size)))
+	}
+	return p
+}
+
+func summary(s grouper.Stats, elapsed time.Duration) cli.Summary {
+	more := []cli.Tally{{Unit: "rows", Count: s.Rows}, {Unit: "manifests", Count: s.Written}}
+	for _, t := range []cli.Tally{
+		{Unit: "manifests already there", Count: s.Existing},
+		{Unit: "delete markers", Count: s.Markers},
+		{Unit: "rows outside the prefix", Count: s.Excluded},
+		{Unit: "rows of other storage classes", Count: s.OtherClass},
+	} {
+		if t.Count > 0 {
+			more = append(more, t)
+		}
+	}
+	return cli.Summary{Count: s.Objects, Unit: "objects", Bytes: s.Bytes, More: more, Elapsed: elapsed}
+}
