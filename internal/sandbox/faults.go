@@ -1,0 +1,231 @@
+package sandbox
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Kind is a way in which an answer goes wrong.
+type Kind string
+
+// The kinds of faults.
+const (
+	// Latency holds the first byte up, and that is all.
+	Latency Kind = "Latency"
+	// SlowDown is S3's 503 for too many requests.
+	SlowDown Kind = "SlowDown"
+	// InternalError is S3's 500.
+	InternalError Kind = "InternalError"
+	// InternalErrorIn200 is the 500 that CopyObject, UploadPartCopy and
+	// CompleteMultipartUpload send in the body of a 200.
+	InternalErrorIn200 Kind = "InternalErrorIn200"
+	// AccessDenied is S3's 403.
+	AccessDenied Kind = "AccessDenied"
+	// InvalidObjectState is S3's 403 for an archived object.
+	InvalidObjectState Kind = "InvalidObjectState"
+	// CutBody closes the connection after At bytes of the body.
+	CutBody Kind = "CutBody"
+	// StallBody sends no more after At bytes of the body. It lasts for
+	// Latency, or until the client gives up if that is 0; then the connection
+	// is closed.
+	StallBody Kind = "StallBody"
+	// CorruptBody flips a bit in byte At of the body.
+	CorruptBody Kind = "CorruptBody"
+	// WrongChecksum sends a checksum header that does not fit the body.
+	WrongChecksum Kind = "WrongChecksum"
+	// Replace answers, and then replaces the object by another of the same
+	// size: the next request sees another ETag.
+	Replace Kind = "Replace"
+	// Reset cuts the connection before anything is done.
+	Reset Kind = "Reset"
+	// LoseAnswer does what is asked and cuts the connection before the
+	// answer.
+	LoseAnswer Kind = "LoseAnswer"
+)
+
+// Fault is what goes wrong.
+type Fault struct {
+	Kind Kind `json:"kind"`
+	// Latency holds the answer's first byte up, whatever the kind.
+	Latency Duration `json:"latency,omitzero"`
+	// At is a byte of the body, from 0; beyond the body's end it means the
+	// last byte.
+	At int64 `json:"at,omitzero"`
+}
+
+// Rule says which requests go wrong, and how. Fields left empty match
+// everything.
+type Rule struct {
+	// Operation is S3's or SQS's name: GetObject, ReceiveMessage.
+	Operation string `json:"operation,omitzero"`
+	Method    string `json:"method,omitzero"`
+	Bucket    string `json:"bucket,omitzero"`
+	// Key is a glob in which * is any run of characters, / included, and ?
+	// is any one.
+	Key string `json:"key,omitzero"`
+	// Prefix is what the key begins with.
+	Prefix string `json:"prefix,omitzero"`
+	// Nth takes only the nth request that matches, from 1; Every takes every
+	// so many.
+	Nth   int64 `json:"nth,omitzero"`
+	Every int64 `json:"every,omitzero"`
+	// Probability takes this share of the matching requests, 0 < p < 1; 0
+	// means all. The choice depends on Seed, on what is asked for, and on how
+	// often it was asked for before, not on the order in which requests for
+	// different objects come in: a run with many workers can be repeated.
+	Probability float64 `json:"probability,omitzero"`
+	Seed        uint64  `json:"seed,omitzero"`
+	// Times is how often the rule is applied at most; 0 means without limit.
+	Times int64 `json:"times,omitzero"`
+
+	Fault Fault `json:"fault"`
+}
+
+// Duration is a time.Duration that JSON has as text, such as "30ms".
+type Duration time.Duration
+
+// MarshalText writes the duration as time.Duration prints it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
+// faults are the rules in force. The zero value has none.
+type faults struct {
+	rules atomic.Pointer[[]*activeRule]
+}
+
+// activeRule is a rule with what it has seen.
+type activeRule struct {
+	Rule
+	matched, applied atomic.Int64
+
+	mu   sync.Mutex
+	seen map[uint64]uint64 // how often, by what was asked for
+}
+
+// SetFaults puts rules in force in place of those before. Every rule that
+// matches a request adds its latency; of other faults the first counts.
+func (s *Server) SetFaults(rules ...Rule) {
+	active := make([]*activeRule, len(rules))
+	for i, r := range rules {
+		active[i] = &activeRule{Rule: r, seen: map[uint64]uint64{}}
+	}
+	s.faults.rules.Store(&active)
+}
+
+// AddFaults puts rules in force after those there are.
+func (s *Server) AddFaults(rules ...Rule) {
+	for {
+		old := s.faults.rules.Load()
+		var active []*activeRule
+		if old != nil {
+			active = append(active, *old...)
+		}
+		for _, r := range rules {
+			active = append(active, &activeRule{Rule: r, seen: map[uint64]uint64{}})
+		}
+		if s.faults.rules.CompareAndSwap(old, &active) {
+			return
+		}
+	}
+}
+
+// Faults lists the rules in force.
+func (s *Server) Faults() []Rule {
+	rules := []Rule{}
+	if active := s.faults.rules.Load(); active != nil {
+		for _, r := range *active {
+			rules = append(rules, r.Rule)
+		}
+	}
+	return rules
+}
+
+// pick finds what goes wrong with a request; the zero Fault if nothing does.
+func (f *faults) pick(e Exchange, part string) Fault {
+	rules := f.rules.Load()
+	if rules == nil {
+		return Fault{}
+	}
+	var picked Fault
+	for _, r := range *rules {
+		if picked.Kind != "" && picked.Kind != Latency && r.Fault.Kind != Latency {
+			continue
+		}
+		if !r.matches(e) || !r.fires(e, part) {
+			continue
+		}
+		picked.Latency += r.Fault.Latency
+		if picked.Kind == "" || picked.Kind == Latency {
+			picked.Kind, picked.At = r.Fault.Kind, r.Fault.At
+		}
+	}
+	return picked
+}
+
+func (r *activeRule) matches(e Exchange) bool {
+	return is(r.Operation, e.Operation) && is(r.Method, e.Method) && is(r.Bucket, e.Bucket) &&
+		strings.HasPrefix(e.Key, r.Prefix) && (r.Key == "" || glob(r.Key, e.Key))
+}
+
+func is(want, got string) bool { return want == "" || want == got }
+
+// fires counts a matching request and tells whether it goes wrong.
+func (r *activeRule) fires(e Exchange, part string) bool {
+	n := r.matched.Add(1)
+	if r.Nth > 0 && n != r.Nth || r.Every > 0 && n%r.Every != 0 {
+		return false
+	}
+	if r.Probability > 0 && r.draw(e, part) >= r.Probability {
+		return false
+	}
+	return r.applied.Add(1) <= cmp.Or(r.Times, 1<<62)
+}
+
+// draw gives a number from 0 to 1 that is the same in every run for the same
+// request, asked for the same number of times.
+func (r *activeRule) draw(e Exchange, part string) float64 {
+	id := fnv(e.Operation, e.Bucket, e.Key, e.Range, part)
+	r.mu.Lock()
+	r.seen[id]++
+	n := r.seen[id]
+	r.mu.Unlock()
+	return float64(mix(id^mix(r.Seed^mix(n)))>>11) / (1 << 53)
+}
+
+// wait holds the first byte up. It reports false if the request is over.
+func (f Fault) wait(request, server context.Context) bool {
+	if f.Latency == 0 || f.Kind == StallBody {
+		return true
+	}
+	t := time.NewTimer(time.Duration(f.Latency))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-request.Done():
+	case <-server.Done():
+	}
+	return false
+}
+
+// stall waits for as long as a stalled body does.
+func (f Fault) stall(request, server context.Context) {
+	if f.Latency > 0 {
+		Fault{Kind: Latency, Latency: f.Latency}.wait(request, server)
+		return
+	}
+	select {
+	case <-request.Done():
+	case <-server.Done():
+	}
+}
