@@ -1,0 +1,271 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+)
+
+// mismatchAttempts is how often an object whose content is not what S3's
+// checksum says is read before it counts as a mismatch.
+const mismatchAttempts = 3
+
+// Item is one object, as S3 answered. It is valid until the iteration goes on.
+type Item struct {
+	// Object is what was asked for.
+	Object object.Object
+	// Attr is S3's answer.
+	Attr object.Attributes
+	// Tags are set if the answer said that there are any.
+	Tags []object.Tag
+	// Err is why the object cannot be had; then Object alone is set, and of
+	// Attr what is known.
+	Err error
+
+	s        *source
+	ctx      context.Context
+	answered chan struct{} // closed once Attr, Tags and Err are known
+	first    *piece
+	large    *large // nil if one piece is expected to hold the object
+	consumed bool   // its pieces are used up: read again from S3
+	sum      digest
+	checked  bool
+}
+
+// large is what an object of several pieces has besides.
+type large struct {
+	cancel context.CancelCauseFunc
+	more   chan *piece // all but the first; closed by the dispatcher
+	// pinned is closed once size, etag or err are known.
+	pinned chan struct{}
+	size   int64
+	etag   string
+	err    error
+}
+
+// piece is a run of an object's bytes with its own request.
+type piece struct {
+	buf      *[]byte
+	n        int // bytes read
+	err      error
+	done     chan struct{}
+	reserved int64
+}
+
+// Whole returns all of the object's content, checked, if it is in memory.
+// The bytes are the item's and end with it.
+func (it *Item) Whole() (content []byte, ok bool) {
+	if !it.checked {
+		return nil, false
+	}
+	return (*it.first.buf)[:it.first.n], true
+}
+
+// MD5 is that of the content in hex, once all of it was read; empty if the
+// ETag serves.
+func (it *Item) MD5() string { return it.sum.md5sum() }
+
+// CRC64NVME is that of the content, once all of it was read.
+func (it *Item) CRC64NVME() string { return object.CRC64NVME(it.sum.crc64).Value }
+
+// ErrWrite wraps an error of the writer that WriteTo wrote to.
+var ErrWrite = errors.New("write")
+
+// WriteTo writes the content of an object that is not in memory as it
+// arrives, and checks it at the end. After an error with a reason it may be
+// called again: the object is then read anew, from its start, with the same
+// ETag.
+func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
+	it.sum = newDigest(&it.Attr)
+	emit := func(p []byte) error {
+		it.sum.add(p)
+		k, err := w.Write(p)
+		n += int64(k)
+		if err != nil {
+			return errors.Join(ErrWrite, err)
+		}
+		return nil
+	}
+	if !it.consumed {
+		it.consumed = true
+		if err := it.pieces(emit); err != nil {
+			return n, err
+		}
+	}
+	if err := it.tail(n, emit); err != nil {
+		return n, err
+	}
+	return n, it.sum.check(it.Object.Location().String())
+}
+
+// pieces hands over what was fetched ahead.
+func (it *Item) pieces(emit func([]byte) error) error {
+	take := func(p *piece) error {
+		<-p.done
+		defer it.s.release(p)
+		if p.err != nil {
+			return p.err
+		}
+		return emit((*p.buf)[:p.n])
+	}
+	first := it.first
+	it.first = nil
+	if err := take(first); err != nil {
+		return err
+	}
+	if it.large == nil {
+		return nil
+	}
+	for p := range it.large.more {
+		if err := take(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tail reads what is left from offset on, one chunk after the other.
+func (it *Item) tail(offset int64, emit func([]byte) error) error {
+	if offset >= it.Attr.Size {
+		return nil
+	}
+	buf := getBuffer(Chunk)
+	defer putBuffer(buf)
+	o := it.Object
+	o.ETag = it.Attr.ETag
+	for offset < it.Attr.Size {
+		n, err := it.s.fill(it.ctx, part{object: o, offset: offset}, *buf, func(object.Attributes) {})
+		if err != nil {
+			return err
+		}
+		if err := emit((*buf)[:n]); err != nil {
+			return err
+		}
+		offset += int64(n)
+	}
+	return nil
+}
+
+// discard frees what the item holds, and waits for its reads.
+func (it *Item) discard() {
+	if it.large != nil {
+		it.large.cancel(errDiscarded)
+	}
+	if it.first != nil {
+		<-it.first.done
+		it.s.release(it.first)
+		it.first = nil
+	}
+	if it.large != nil {
+		for p := range it.large.more {
+			<-p.done
+			it.s.release(p)
+		}
+	}
+	<-it.answered
+}
+
+var errDiscarded = errors.New("the object is not wanted any more")
+
+// readSmall fetches an object that is expected to fit its first piece.
+func (it *Item) readSmall() {
+	defer close(it.answered)
+	defer close(it.first.done)
+	p := it.first
+	for attempt := 1; ; attempt++ {
+		var err error
+		p.n, err = it.s.fill(it.ctx, part{object: it.unpinned(), whole: true}, *p.buf, func(a object.Attributes) { it.Attr = a })
+		if err != nil {
+			it.Err = err
+			return
+		}
+		if int64(p.n) < it.Attr.Size { // larger than listed: WriteTo reads on
+			break
+		}
+		it.sum = newDigest(&it.Attr)
+		it.sum.add((*p.buf)[:p.n])
+		err = it.sum.check(it.Object.Location().String())
+		if err == nil {
+			it.checked = true
+			break
+		}
+		if attempt == mismatchAttempts {
+			it.Err = err
+			return
+		}
+		it.s.stats.Retries.Add(1)
+	}
+	it.readTags()
+}
+
+// readFirst fetches the first piece of an object that has several. As soon as
+// S3 answers, the other pieces may go on and describe runs in a goroutine of
+// its own, started by spawn.
+func (it *Item) readFirst(spawn func(func())) {
+	l, p := it.large, it.first // the consumer may take the piece from the item
+	defer close(p.done)
+	answered := false
+	p.n, p.err = it.s.fill(it.ctx, part{object: it.unpinned()}, *p.buf, func(a object.Attributes) {
+		answered = true
+		it.Attr, l.size, l.etag = a, a.Size, a.ETag
+		close(l.pinned)
+		spawn(it.describe)
+	})
+	if !answered {
+		it.Err, l.err = p.err, p.err
+		close(l.pinned)
+		close(it.answered)
+	}
+}
+
+// describe completes the answer to a range: S3 gives no checksum of the whole
+// object there.
+func (it *Item) describe() {
+	defer close(it.answered)
+	if it.Attr.Checksum == (object.Checksum{}) {
+		o := it.unpinned()
+		head, err := it.s.r.Head(it.ctx, o)
+		if err == nil && head.ETag == it.Attr.ETag {
+			it.Attr.Checksum = head.Checksum
+		}
+		// Without one, the ETag serves where it can.
+	}
+	it.readTags()
+}
+
+// readNext fetches piece number i.
+func (it *Item) readNext(p *piece, i int) {
+	defer close(p.done)
+	l := it.large
+	<-l.pinned
+	offset := int64(i) * Chunk
+	if l.err != nil || offset >= l.size {
+		p.err = l.err
+		return
+	}
+	o := it.Object
+	o.ETag = l.etag
+	p.n, p.err = it.s.fill(it.ctx, part{object: o, offset: offset}, *p.buf, func(object.Attributes) {})
+}
+
+func (it *Item) readTags() {
+	if it.Attr.TagCount == 0 {
+		return
+	}
+	tags, err := it.s.r.Tags(it.ctx, it.unpinned())
+	if err != nil && fault.ReasonOf(err) == "" && it.ctx.Err() != nil {
+		err = context.Cause(it.ctx)
+	}
+	it.Tags, it.Err = tags, err
+}
+
+// unpinned is the object without the ETag that its list told: what is there
+// now is wanted.
+func (it *Item) unpinned() object.Object {
+	o := it.Object
+	o.ETag = ""
+	return o
+}

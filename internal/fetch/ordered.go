@@ -1,0 +1,177 @@
+package fetch
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+// window bounds the objects that are asked for ahead of the one handed over.
+const window = 4096
+
+// Budget bounds the memory of all objects that are held, in bytes. One Budget
+// may serve several iterations; it is safe for concurrent use.
+type Budget struct {
+	sem  *semaphore.Weighted
+	size int64
+}
+
+// NewBudget returns a budget of size bytes, at least one chunk.
+func NewBudget(size int64) *Budget {
+	size = max(size, Chunk)
+	return &Budget{sem: semaphore.NewWeighted(size), size: size}
+}
+
+// Options are how objects are read. All fields must be set.
+type Options struct {
+	Budget  *Budget
+	Limiter *Limiter
+	Stats   *Stats
+}
+
+// Ordered yields the objects of objs in their order, while many of them are
+// on their way. An error of objs is yielded in its place, without an Item; if
+// objs goes on after it, so does the iteration. The end of ctx is yielded as
+// its cause and ends the iteration.
+//
+// It owns its goroutines and memory: all are gone when the iteration ends,
+// also by a break. objs is called from one of the goroutines.
+func Ordered(ctx context.Context, r store.Reader, objs iter.Seq2[object.Object, error], opt Options) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		o := &ordering{
+			source: &source{r: r, limit: opt.Limiter, stats: opt.Stats, budget: opt.Budget},
+			queue:  make(chan entry, window),
+		}
+		var dispatcher sync.WaitGroup
+		dispatcher.Go(func() {
+			defer close(o.queue)
+			o.dispatch(ctx, objs)
+		})
+		defer dispatcher.Wait()
+		defer o.drain()
+		defer cancel(errDiscarded)
+
+		for e := range o.queue {
+			if e.err != nil {
+				if !yield(nil, e.err) {
+					return
+				}
+				continue
+			}
+			<-e.item.answered
+			if err := context.Cause(ctx); err != nil {
+				e.item.discard()
+				yield(nil, err)
+				return
+			}
+			more := yield(e.item, nil)
+			e.item.discard()
+			if !more {
+				return
+			}
+		}
+		if err := context.Cause(ctx); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// entry is an object on its way or an error of the list.
+type entry struct {
+	item *Item
+	err  error
+}
+
+type ordering struct {
+	source *source
+	queue  chan entry
+	reads  sync.WaitGroup
+}
+
+// dispatch reserves memory and starts the reads, in order, until ctx ends.
+func (o *ordering) dispatch(ctx context.Context, objs iter.Seq2[object.Object, error]) {
+	defer o.reads.Wait()
+	for obj, err := range objs {
+		if context.Cause(ctx) != nil {
+			return
+		}
+		e := entry{err: err}
+		if err == nil {
+			if e.item = o.start(ctx, obj); e.item == nil {
+				return
+			}
+		}
+		// The queue is read to its end, so this never waits for ever.
+		o.queue <- e
+		if e.item != nil && e.item.large != nil {
+			o.startMore(e.item)
+		}
+	}
+}
+
+// start begins to read obj; nil if ctx ended first.
+func (o *ordering) start(ctx context.Context, obj object.Object) *Item {
+	it := &Item{Object: obj, s: o.source, ctx: ctx, answered: make(chan struct{})}
+	n := obj.Size
+	if n < 0 {
+		n = unlisted
+	}
+	if it.first = o.source.reserve(ctx, min(n, Chunk)); it.first == nil {
+		return nil
+	}
+	if n <= Chunk {
+		o.reads.Go(it.readSmall)
+		return it
+	}
+	l := &large{more: make(chan *piece, o.source.budget.size/Chunk), pinned: make(chan struct{})}
+	it.ctx, l.cancel = context.WithCancelCause(ctx)
+	it.large = l
+	o.reads.Go(func() { it.readFirst(o.reads.Go) })
+	return it
+}
+
+// startMore begins to read the other pieces of a large object, as far as its
+// listed size goes. The item is in the queue already, so that its consumer
+// frees the memory that is waited for here.
+func (o *ordering) startMore(it *Item) {
+	defer close(it.large.more)
+	for i := 1; int64(i)*Chunk < it.Object.Size; i++ {
+		p := o.source.reserve(it.ctx, min(it.Object.Size-int64(i)*Chunk, Chunk))
+		if p == nil {
+			return
+		}
+		o.reads.Go(func() { it.readNext(p, i) })
+		it.large.more <- p // has room for all that the budget lets through
+	}
+}
+
+// drain discards what is still on its way when the iteration has ended.
+func (o *ordering) drain() {
+	for e := range o.queue {
+		if e.item != nil {
+			e.item.discard()
+		}
+	}
+}
+
+// reserve takes memory for a piece of n bytes; nil if ctx ended first.
+func (s *source) reserve(ctx context.Context, n int64) *piece {
+	_, size := classOf(int(n))
+	if s.budget.sem.Acquire(ctx, int64(size)) != nil {
+		return nil
+	}
+	return &piece{buf: getBuffer(size), reserved: int64(size), done: make(chan struct{})}
+}
+
+// release gives the memory of a piece back.
+func (s *source) release(p *piece) {
+	putBuffer(p.buf)
+	p.buf = nil
+	s.budget.sem.Release(p.reserved)
+}
