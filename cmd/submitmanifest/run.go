@@ -27,7 +27,13 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	job := &job{options: o, tasks: aws.NewECS(cfg), console: o.Console(cmd), lines: lines{cmd.OutOrStdout(), o.failedOnly}}
+	console := o.Console(cmd)
+	job := &job{
+		options: o,
+		tasks:   aws.NewECS(cfg),
+		console: console,
+		lines:   lines{console.Output(cmd.OutOrStdout()), o.failedOnly},
+	}
 	return job.run(cmd.Context(), reports)
 }
 

@@ -25,3 +25,14 @@ func NewConsole(w io.Writer, level slog.Level) *Console {
 func (c *Console) Notice(line string) {
 	c.Log.Log(context.Background(), LevelNotice, line)
 }
+
+// Output returns a writer of whole lines to w, a command's standard output,
+// that keeps them apart from the progress bar where both are one terminal.
+func (c *Console) Output(w io.Writer) io.Writer { return output{c.screen, w} }
+
+type output struct {
+	screen *screen
+	w      io.Writer
+}
+
+func (o output) Write(p []byte) (int, error) { return o.screen.writeTo(o.w, p) }

@@ -117,8 +117,11 @@ func (b *bar) render(s Snapshot) string {
 	}
 	// Its errors are those of io.Discard.
 	_ = b.bar.Set64(min(int64(f*scale), scale-1))
-	b.bar.Describe(strings.Join(parts, ", "))
-	return strings.ReplaceAll(strings.TrimSpace(b.bar.String()), "|  ", "| ")
+	text := strings.Join(parts, ", ")
+	b.bar.Describe(text)
+	// The bar leaves room for figures that text already holds.
+	drawn, _ := strings.CutSuffix(strings.TrimSpace(b.bar.String()), text)
+	return strings.TrimSpace(drawn) + " " + text
 }
 
 // fraction weighs units and bytes alike: small objects cost by their number,

@@ -28,7 +28,7 @@ func TestProgress(t *testing.T) {
 		now.Store(&Snapshot{Total: 1000, Unit: "objects"})
 		stop := con.Progress(func() Snapshot { return *now.Load() })
 		synctest.Wait()
-		if got := shown(out.String()); !strings.HasPrefix(got, "0% |") || !strings.HasSuffix(got, "0/1,000 objects") {
+		if got := shown(out.String()); !strings.HasPrefix(got, "0% |"+strings.Repeat(" ", 20)+"| ") || !strings.HasSuffix(got, "0/1,000 objects") {
 			t.Errorf("at the start: %q", got)
 		}
 		now.Store(&Snapshot{Done: 500, Total: 1000, Bytes: 5 << 20, Skipped: 3, Unit: "objects"})
@@ -79,6 +79,22 @@ func TestLogAboveProgress(t *testing.T) {
 	con.Notice("done")
 	if got := out.String(); got != "done\n" {
 		t.Errorf("without a bar: %q", got)
+	}
+}
+
+func TestOutputAboveProgress(t *testing.T) {
+	s, out := terminal(20)
+	con := NewConsole(s, LevelNotice)
+	s.draw("bar")
+	if _, err := con.Output(out).Write([]byte("line\n")); err != nil {
+		t.Error(err)
+	}
+	s.draw("")
+	if _, err := con.Output(out).Write([]byte("more\n")); err != nil {
+		t.Error(err)
+	}
+	if got, want := out.String(), clearLine+"bar"+clearLine+"line\nbar"+clearLine+"more\n"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 

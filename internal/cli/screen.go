@@ -57,6 +57,19 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
+// writeTo writes whole lines to w, which may be the same terminal.
+func (s *screen) writeTo(w io.Writer, p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.line == "" {
+		return w.Write(p)
+	}
+	_, _ = io.WriteString(s.w, clearLine)
+	n, err := w.Write(p)
+	_, _ = io.WriteString(s.w, s.line)
+	return n, err
+}
+
 // draw replaces the status line; an empty one takes it away. Its error is of
 // no use to anybody: a terminal that is gone shows no progress.
 func (s *screen) draw(line string) {
