@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 
 	"github.com/aws/smithy-go"
@@ -37,7 +38,7 @@ func judgeConnection(err error) verdict {
 		return verdict{hint: hintCredentials}
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return verdict{hint: "check the region, the bucket's name and --endpoint-url"}
-	case isCertificate(err):
+	case isTLS(err):
 		return verdict{hint: "check --endpoint-url, the machine's clock and AWS_CA_BUNDLE"}
 	case errors.As(err, &own), errors.As(err, &sdk), errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF):
 		return verdict{reason: fault.Retry, hint: "check the network and --endpoint-url"}
@@ -45,7 +46,9 @@ func judgeConnection(err error) verdict {
 	return verdict{}
 }
 
-func isCertificate(err error) bool {
+// isTLS reports whether the two ends do not agree on TLS, which another attempt
+// does not mend.
+func isTLS(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
 		authority    x509.UnknownAuthorityError
@@ -54,7 +57,7 @@ func isCertificate(err error) bool {
 		record       tls.RecordHeaderError
 	)
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &record)
+		errors.As(err, &invalid) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // unwrapped takes off an error what the clients and net/http wrap around it,

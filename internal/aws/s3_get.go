@@ -185,14 +185,16 @@ func accept(ctx context.Context, res *http.Response, o object.Object, r store.Ra
 	return &body{ReadCloser: res.Body, ctx: ctx, where: o.Location()}, a, nil
 }
 
-// learn takes the clock's skew from an answer's Date.
+// learn takes the clock's skew from an answer's Date. It reports whether that is
+// news; S3 allows for 15 minutes.
 func (g *getter) learn(h http.Header) bool {
 	t, err := http.ParseTime(first(h, "Date"))
 	if err != nil {
 		return false
 	}
-	g.skew.Store(int64(time.Until(t)))
-	return true
+	skew := time.Until(t)
+	old := time.Duration(g.skew.Swap(int64(skew)))
+	return (skew - old).Abs() > time.Minute
 }
 
 // body is an object's content on its way. Read's errors are faults.
