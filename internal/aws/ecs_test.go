@@ -107,6 +107,8 @@ func TestRunTaskFailures(t *testing.T) {
 		{"attribute", []ecsAnswer{{200, `{"failures":[{"reason":"ATTRIBUTE"}]}`}},
 			false, false, []string{"ATTRIBUTE", "placement constraints"}, 1},
 		{"an empty answer", []ecsAnswer{{200, `{}`}}, false, false, []string{"neither task nor failure"}, 1},
+		{"no ECS at all", []ecsAnswer{{200, `{"tasks":[{"taskArn":1}]}`}},
+			false, false, []string{"expected string, got 1"}, 1},
 		{"a fleet at zero", []ecsAnswer{ecsRefusal("InvalidParameterException", "No Container Instances were found in your cluster.")},
 			true, false, []string{"No Container Instances", "(request req-1)"}, 1},
 		{"Fargate full", []ecsAnswer{ecsRefusal("ClientException", "Capacity is unavailable at this time. Please try again later or in a different availability zone")},

@@ -116,7 +116,9 @@ func answerOf(err error) (a answer, ok bool) {
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
-		a.status, a.requestID, ok = response.HTTPStatusCode(), response.ServiceRequestID(), true
+		a.status, a.requestID = response.HTTPStatusCode(), response.ServiceRequestID()
+		// A success that cannot be read is no refusal: its error tells more.
+		ok = ok || a.status >= http.StatusMultipleChoices
 		if response.Response != nil && response.Response.Response != nil {
 			h := response.Response.Header
 			a.region = h.Get("X-Amz-Bucket-Region")
