@@ -65,9 +65,7 @@ func (s *S3) copyWhole(ctx context.Context, src object.Object, attr object.Attri
 		StorageClass: types.StorageClass(opt.StorageClass), RequestPayer: s.payer,
 		MetadataDirective: types.MetadataDirectiveCopy, TaggingDirective: types.TaggingDirectiveCopy,
 	}
-	if opt.IfAbsent {
-		in.IfNoneMatch = str("*")
-	}
+	in.IfNoneMatch, in.IfMatch = conditions(opt)
 	// S3 copies neither the redirect nor the checksum's algorithm of itself.
 	sent := store.PutOptions{}
 	for _, h := range attr.Headers {
@@ -154,7 +152,7 @@ func (s *S3) copyParts(ctx context.Context, src object.Object, attr object.Attri
 		}
 		return store.Stored{}, err
 	}
-	st, err = s.complete(ctx, dst, id, parts, object.Checksum{}, opt.IfAbsent)
+	st, err = s.complete(ctx, dst, id, parts, object.Checksum{}, opt)
 	if err != nil {
 		return store.Stored{}, exists(err, opt)
 	}

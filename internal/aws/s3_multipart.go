@@ -82,19 +82,17 @@ func (s *S3) UploadPart(ctx context.Context, l object.Location, uploadID string,
 
 // CompleteUpload makes the object of parts. S3 compares sum, if it is set, with
 // what it has; so does this side with S3's answer.
-func (s *S3) CompleteUpload(ctx context.Context, l object.Location, uploadID string, parts []store.Part, sum object.Checksum) (store.Stored, error) {
-	return s.complete(ctx, l, uploadID, parts, sum, false)
+func (s *S3) CompleteUpload(ctx context.Context, l object.Location, uploadID string, parts []store.Part, sum object.Checksum, opt store.PutOptions) (store.Stored, error) {
+	return s.complete(ctx, l, uploadID, parts, sum, opt)
 }
 
-func (s *S3) complete(ctx context.Context, l object.Location, uploadID string, parts []store.Part, sum object.Checksum, ifAbsent bool) (store.Stored, error) {
+func (s *S3) complete(ctx context.Context, l object.Location, uploadID string, parts []store.Part, sum object.Checksum, opt store.PutOptions) (store.Stored, error) {
 	c := write("CompleteMultipartUpload", "PutObject", l)
 	in := &s3.CompleteMultipartUploadInput{
 		Bucket: &l.Bucket, Key: &l.Key, UploadId: &uploadID, RequestPayer: s.payer,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))},
 	}
-	if ifAbsent {
-		in.IfNoneMatch = str("*")
-	}
+	in.IfNoneMatch, in.IfMatch = conditions(opt)
 	if sum.Algorithm == crcName {
 		in.ChecksumCRC64NVME, in.ChecksumType = str(sum.Value), types.ChecksumTypeFullObject
 	}
@@ -107,7 +105,7 @@ func (s *S3) complete(ctx context.Context, l object.Location, uploadID string, p
 	}
 	out, err := invoke(ctx, s, c, l.Bucket, s.client.CompleteMultipartUpload, in)
 	if err != nil {
-		return s.completedBefore(ctx, l, sum, err)
+		return s.completedBefore(ctx, l, sum, exists(err, opt))
 	}
 	if sum.Algorithm != crcName {
 		sum.Value = awssdk.ToString(out.ChecksumCRC64NVME)

@@ -35,9 +35,7 @@ func (s *S3) Put(ctx context.Context, l object.Location, body []byte, opt store.
 		ChecksumCRC64NVME: &sum, Tagging: tagging(opt.Tags), StorageClass: types.StorageClass(opt.StorageClass),
 		RequestPayer: s.payer,
 	}
-	if opt.IfAbsent {
-		in.IfNoneMatch = str("*")
-	}
+	in.IfNoneMatch, in.IfMatch = conditions(opt)
 	out, err := invoke(ctx, s, c, l.Bucket, s.client.PutObject, in, unsigned, with(opt))
 	if err != nil {
 		return store.Stored{}, exists(err, opt)
@@ -68,11 +66,22 @@ func encodeCRC(sum uint64) string {
 // exists turns a failed condition of an upload into what it means.
 func exists(err error, opt store.PutOptions) error {
 	var f *fault.Error
-	var a *apiError
-	if opt.IfAbsent && errors.As(err, &f) && errors.As(err, &a) && judge(a.answer).reason == fault.Changed {
-		f.Err = store.ErrExists
+	if !opt.IfAbsent && opt.IfMatch == "" || !errors.As(err, &f) {
+		return err
+	}
+	switch codeOf(err) {
+	case "PreconditionFailed", "NoSuchKey": // the latter where If-Match finds nothing
+		f.Err, f.Hint = store.ErrExists, ""
 	}
 	return err
+}
+
+// conditions are the headers If-None-Match and If-Match.
+func conditions(opt store.PutOptions) (ifNoneMatch, ifMatch *string) {
+	if opt.IfAbsent {
+		ifNoneMatch = str("*")
+	}
+	return ifNoneMatch, quoted(opt.IfMatch)
 }
 
 // unsigned leaves the body out of the signature: its checksum, which is a

@@ -71,9 +71,7 @@ func (u *uploader) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...fu
 	if in.ChecksumCRC64NVME, err = sumOf(in.Body); err != nil {
 		return nil, err
 	}
-	if u.opt.IfAbsent {
-		in.IfNoneMatch = str("*")
-	}
+	in.IfNoneMatch, in.IfMatch = conditions(u.opt)
 	c := write("PutObject", "", object.Location{Bucket: *in.Bucket, Key: *in.Key})
 	return invoke(ctx, u.S3, c, *in.Bucket, u.client.PutObject, in, unsigned, with(u.opt))
 }
@@ -102,7 +100,7 @@ func (u *uploader) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteM
 	}
 	l := object.Location{Bucket: *in.Bucket, Key: *in.Key}
 	sum := object.Checksum{Algorithm: crcName, Value: encodeCRC(u.content.sum.Sum64())}
-	st, err := u.complete(ctx, l, *in.UploadId, parts, sum, u.opt.IfAbsent)
+	st, err := u.complete(ctx, l, *in.UploadId, parts, sum, u.opt)
 	if err != nil {
 		return nil, err
 	}

@@ -6,9 +6,10 @@ import "errors"
 // object's size.
 var ErrRange = errors.New("range not satisfiable")
 
-// ErrExists is wrapped by the error of a write with IfAbsent to a place that
-// is taken.
-var ErrExists = errors.New("object exists")
+// ErrExists is wrapped by the error of a write whose condition failed: to a
+// place that is taken although it was to be free, or by another object than it
+// was to be.
+var ErrExists = errors.New("another object is there")
 
 // ErrNoBucket is wrapped by the error of any call on a bucket that is not
 // there.

@@ -79,7 +79,8 @@ type Multiparter interface {
 	UploadPart(ctx context.Context, l object.Location, uploadID string, n int, body []byte) (Part, error)
 	// CompleteUpload makes the object of parts, in order of their numbers.
 	// Parts that are not named are dropped. sum is the CRC64NVME of the whole.
-	CompleteUpload(ctx context.Context, l object.Location, uploadID string, parts []Part, sum object.Checksum) (Stored, error)
+	// Of opt it takes the conditions.
+	CompleteUpload(ctx context.Context, l object.Location, uploadID string, parts []Part, sum object.Checksum, opt PutOptions) (Stored, error)
 	// AbortUpload ends the upload and frees its parts. It works also under a
 	// context that has ended, for a bounded time.
 	AbortUpload(ctx context.Context, l object.Location, uploadID string) error
@@ -99,8 +100,11 @@ type PutOptions struct {
 	Headers      []object.Pair // by canonical name, as in object.Attributes
 	Tags         []object.Tag
 	StorageClass string
-	// IfAbsent refuses to replace an object that is there (If-None-Match: *).
+	// IfAbsent refuses to replace an object that is there (If-None-Match: *),
+	// IfMatch one whose ETag is another than this. A write that is refused
+	// wraps ErrExists.
 	IfAbsent bool
+	IfMatch  string
 }
 
 // Stored is what S3 says of an object it has stored.

@@ -238,7 +238,7 @@ func (w *Writer) Close() (store.Stored, error) {
 	if err := w.failure(); err != nil {
 		return store.Stored{}, errors.Join(err, w.Abort())
 	}
-	stored, err := w.st.CompleteUpload(w.ctx, w.loc, w.id, w.parts, w.checksum())
+	stored, err := w.st.CompleteUpload(w.ctx, w.loc, w.id, w.parts, w.checksum(), w.opt.Put)
 	if err != nil {
 		return store.Stored{}, errors.Join(err, w.Abort())
 	}

@@ -57,7 +57,7 @@ func (b *bucket) UploadPart(ctx context.Context, _ object.Location, _ string, n 
 	return store.Part{Number: n, ETag: strconv.Itoa(n)}, nil
 }
 
-func (b *bucket) CompleteUpload(_ context.Context, _ object.Location, _ string, parts []store.Part, sum object.Checksum) (store.Stored, error) {
+func (b *bucket) CompleteUpload(_ context.Context, _ object.Location, _ string, parts []store.Part, sum object.Checksum, _ store.PutOptions) (store.Stored, error) {
 	b.open, b.stored = false, nil
 	for i, p := range parts {
 		if p.Number != i+1 {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"s3bundler/internal/aws"
+	"s3bundler/internal/bundler"
+	"s3bundler/internal/cli"
+	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+)
+
+func (o *options) run(cmd *cobra.Command) error {
+	began := time.Now()
+	limitHeap(o.Memory)
+	cfg, err := aws.Load(cmd.Context(), aws.Settings{
+		Region: o.Region, Profile: o.Profile, EndpointURL: o.EndpointURL,
+		RequesterPays: o.requesterPays, SDKGet: o.sdkGet, GetsInFlight: o.InFlight,
+	})
+	if err != nil {
+		return err
+	}
+	s3 := aws.NewS3(cfg)
+	defer s3.Close()
+	console := o.Console(cmd)
+	b := bundler.New(s3, o.Options, console.Log)
+
+	sum := tally{log: console.Log, letters: map[fault.Reason]int64{}}
+	stop := console.Progress(func() cli.Snapshot { return snapshot(&b.Progress) })
+	err = b.All(cmd.Context(), b.Manifests(cmd.Context(), o.manifests), sum.add)
+	stop()
+	console.Summarize(sum.summary(time.Since(began)))
+	return err
+}
+
+// limitHeap has the garbage collector keep the heap near what the memory flag
+// allows: buffers, and about half as much again for all else.
+func limitHeap(memory object.ByteSize) {
+	debug.SetMemoryLimit(int64(memory) + int64(memory)/2)
+}
+
+func snapshot(p *bundler.Progress) cli.Snapshot {
+	return cli.Snapshot{Done: p.Rows.Load(), Total: p.Total(), Bytes: p.Bytes.Load(), Skipped: p.Skipped.Load(), Unit: "objects"}
+}
+
+// tally sums up the results of all manifests.
+type tally struct {
+	log                                *slog.Logger
+	objects, bytes, archives, had, bad int64
+	copies                             int64
+	letters                            map[fault.Reason]int64
+}
+
+// add counts one manifest. Its error is logged here where other manifests go
+// on; the command ends with the first one.
+func (t *tally) add(r bundler.Result, err error) {
+	switch {
+	case err != nil:
+		t.bad++
+		t.log.Error("gave up "+r.Manifest.String(), "err", err)
+		return
+	case r.Done:
+		t.had++
+		t.log.Info("archived before: " + r.Manifest.String())
+		return
+	}
+	t.archives++
+	t.objects += r.Objects
+	t.copies += r.Copied
+	t.bytes += r.Bytes + r.CopiedBytes
+	for reason, n := range r.DeadLetters {
+		t.letters[reason] += n
+	}
+}
+
+func (t *tally) summary(elapsed time.Duration) cli.Summary {
+	s := cli.Summary{Count: t.objects, Unit: "objects", Bytes: t.bytes, DeadLetters: t.letters, Elapsed: elapsed}
+	for _, c := range []cli.Tally{
+		{Unit: "archives", Count: t.archives},
+		{Unit: "copies", Count: t.copies},
+		{Unit: "manifests archived before", Count: t.had},
+		{Unit: "manifests failed", Count: t.bad},
+	} {
+		if c.Count > 0 || c.Unit == "archives" {
+			s.More = append(s.More, c)
+		}
+	}
+	return s
+}

@@ -1,0 +1,217 @@
+package bundler
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"s3bundler/internal/archive"
+	"s3bundler/internal/fault"
+	"s3bundler/internal/fetch"
+	"s3bundler/internal/index"
+	"s3bundler/internal/manifest"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+	"s3bundler/internal/upload"
+)
+
+// bundle is one manifest on its way. Its fields belong to the goroutine of
+// Bundle, but for copies.
+type bundle struct {
+	*Bundler
+	manifest object.Location
+	etag     string // of the manifest
+	source   string // bucket of the manifest's first row
+	result   Result
+	before   published // what an earlier run left
+
+	up      *upload.Writer
+	tar     *archive.Writer
+	index   index.Lines
+	pending []index.Row // members whose place is not known yet
+	failed  error       // of a line that placed could not add
+	letters index.Lines
+	copies  copies
+}
+
+// Bundle does the work for the manifest at m. That it was done before, for
+// this content of the manifest, is no error. After an error no index was
+// written, no multipart upload is open, and the manifest can be tried again.
+func (b *Bundler) Bundle(ctx context.Context, m object.Location) (Result, error) {
+	started := time.Now()
+	for attempt := 1; ; attempt++ {
+		w := &bundle{Bundler: b, manifest: m}
+		w.result = Result{Manifest: m, DeadLetters: map[fault.Reason]int64{}}
+		err := w.run(ctx)
+		if errors.Is(err, errSuperseded) && attempt < 3 && ctx.Err() == nil {
+			b.log.Info("another worker stored this archive meanwhile; looking again", "manifest", m)
+			continue
+		}
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		w.result.Elapsed = time.Since(started)
+		return w.result, err
+	}
+}
+
+func (w *bundle) run(ctx context.Context) error {
+	body, attr, err := fetch.Stream(ctx, w.st, object.At(w.manifest))
+	if err != nil {
+		return fault.As(fault.Download, err)
+	}
+	defer body.Close()
+	w.etag = attr.ETag
+	w.Progress.ManifestBytes.Add(attr.Size)
+	next, stop := iter.Pull2(manifest.Read(&counted{body, &w.Progress}, w.opt.Fields))
+	defer stop()
+
+	ahead, err := w.findSource(next)
+	if err != nil {
+		return err
+	}
+	w.result.Archive = w.opt.Archive.Archive(w.source, w.name(), w.opt.Compress)
+	w.result.Index = w.opt.Archive.Index(w.source, w.name())
+	if w.before, err = w.look(ctx); err != nil {
+		return err
+	}
+	if w.before.done {
+		w.result.Done = true
+		return nil
+	}
+	w.log.Log(ctx, LevelNotice, "begin processing "+w.manifest.String())
+	if err := w.make(ctx, rowsAfter(ahead, next)); err != nil {
+		return err
+	}
+	w.log.Log(ctx, LevelNotice, "successfully archived "+w.manifest.String(), "archive", w.result.Archive.String(),
+		"objects", w.result.Objects, "bytes", w.result.Bytes, "copied", w.result.Copied, "deadletters", w.result.Letters())
+	return nil
+}
+
+// name is what the results are named after.
+func (w *bundle) name() string { return manifest.Name(w.manifest.Key) }
+
+// row is what a manifest gives for one line.
+type row struct {
+	object object.Object
+	err    error
+}
+
+// findSource reads up to the first row that can be used, whose bucket is the
+// source bucket, and returns the rows read.
+func (w *bundle) findSource(next func() (object.Object, error, bool)) (ahead []row, err error) {
+	for {
+		o, err, ok := next()
+		if !ok {
+			hint := "s3grouper writes no empty manifests: check who made it, and delete it"
+			if len(ahead) > 0 {
+				hint = "name its columns with -f, in their order"
+				return nil, fault.New(fault.Read, "read manifest", w.manifest.String(), ahead[0].err, hint)
+			}
+			return nil, fault.New(fault.Read, "read manifest", w.manifest.String(), errors.New("it is empty"), hint)
+		}
+		if err != nil && !isBadRow(err) {
+			return nil, w.manifestFault(err)
+		}
+		ahead = append(ahead, row{o, err})
+		if err == nil {
+			w.source = o.Bucket
+			return ahead, nil
+		}
+	}
+}
+
+func rowsAfter(ahead []row, next func() (object.Object, error, bool)) iter.Seq2[object.Object, error] {
+	return func(yield func(object.Object, error) bool) {
+		for _, r := range ahead {
+			if !yield(r.object, r.err) {
+				return
+			}
+		}
+		for {
+			o, err, ok := next()
+			if !ok || !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+func isBadRow(err error) bool {
+	var bad *manifest.RowError
+	return errors.As(err, &bad)
+}
+
+// manifestFault is the error for a manifest that broke off.
+func (w *bundle) manifestFault(err error) error {
+	return &fault.Error{Kind: fault.Download, Op: "read manifest", Where: w.manifest.String(), Err: err}
+}
+
+// make writes archive, index and dead letters.
+func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error]) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w.up = upload.New(ctx, w.st, w.result.Archive, upload.Options{
+		PartSize: w.part, Parallel: w.ahead,
+		Put: store.PutOptions{
+			Headers: []object.Pair{{Name: "Content-Type", Value: contentType(w.opt.Compress)}},
+			IfMatch: w.before.archiveETag, IfAbsent: w.before.archiveETag == "",
+		},
+	})
+	w.tar = archive.NewWriter(w.up, archive.Options{Compress: w.opt.Compress, Placed: w.placed})
+
+	var copying errgroup.Group
+	w.copies.start(ctx, w, &copying, cancel)
+	err := w.members(ctx, w.withoutBig(rows))
+	if err != nil {
+		cancel(err) // ends the copies
+	}
+	w.copies.close()
+	err = errors.Join(err, copying.Wait())
+	if err == nil {
+		err = w.addCopies()
+	}
+	if err == nil {
+		err = errors.Join(w.tar.Close(), w.failed)
+	}
+	if err != nil {
+		w.tar.Abandon()
+		if abortErr := w.up.Abort(); abortErr != nil {
+			w.log.Error("the upload of an archive stays open", "err", abortErr)
+		}
+		return firstCause(ctx, err)
+	}
+	return w.publish(ctx)
+}
+
+// firstCause is why ctx was cancelled, if it was, for what follows from that
+// tells a person less.
+func firstCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func contentType(compressed bool) string {
+	if compressed {
+		return "application/gzip"
+	}
+	return "application/x-tar"
+}
+
+// counted is a manifest's body whose bytes count as progress.
+type counted struct {
+	r io.Reader
+	p *Progress
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.p.ManifestRead.Add(int64(n))
+	return n, err
+}

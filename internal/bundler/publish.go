@@ -1,0 +1,171 @@
+package bundler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/layout"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
+)
+
+// errSuperseded says that another worker has stored this manifest's archive
+// meanwhile. Whoever is told looks again: either the other one's archive has
+// its index, and the work is done, or it must be done once more.
+var errSuperseded = errors.New("another worker stored this manifest's archive meanwhile")
+
+// published is what lies in the archive bucket when a bundle begins.
+type published struct {
+	archiveETag string // empty if there is no archive
+	indexETag   string // empty if there is no index
+	// done says that archive, index and dead letters of this very manifest
+	// are all there and belong together.
+	done bool
+}
+
+// look finds what an earlier run, or another worker, has left.
+func (w *bundle) look(ctx context.Context) (published, error) {
+	var p published
+	archived, err := w.head(ctx, w.result.Archive)
+	if err != nil {
+		return p, err
+	}
+	indexed, err := w.head(ctx, w.result.Index)
+	if err != nil {
+		return p, err
+	}
+	p.archiveETag, p.indexETag = archived.ETag, indexed.ETag
+	if p.indexETag == "" || valueOf(indexed.Metadata, layout.ManifestETag) != w.etag {
+		return p, nil
+	}
+	if p.archiveETag == "" { // it may have been made with the other setting of -c
+		other := w.opt.Archive.Archive(w.source, w.name(), !w.opt.Compress)
+		if archived, err = w.head(ctx, other); err != nil {
+			return p, err
+		}
+	}
+	if archived.ETag == "" || valueOf(indexed.Metadata, layout.ArchiveETag) != archived.ETag {
+		return p, nil
+	}
+	if n := valueOf(indexed.Metadata, layout.DeadLetterCount); n != "0" {
+		letters, err := w.head(ctx, layout.DeadLetters(w.manifest))
+		if err != nil || valueOf(letters.Metadata, layout.ManifestETag) != w.etag {
+			return p, err
+		}
+	}
+	p.done = true
+	return p, nil
+}
+
+// head is Head, where what is missing has no attributes.
+func (w *bundle) head(ctx context.Context, l object.Location) (object.Attributes, error) {
+	a, err := w.st.Head(ctx, object.At(l))
+	if fault.ReasonOf(err) == fault.NoSuchKey {
+		return object.Attributes{}, nil
+	}
+	return a, fault.As(fault.Download, err)
+}
+
+// publish completes the archive, then stores the index, then the dead letters.
+// Each step holds only if the one before it is still the last word: of two
+// workers on one manifest, the one that comes second finds that out.
+func (w *bundle) publish(ctx context.Context) error {
+	stored, err := w.up.Close()
+	if err != nil {
+		return superseded(fault.As(fault.Upload, err))
+	}
+	w.result.ArchiveBytes = stored.Size
+	if err := w.check(ctx, stored); err != nil {
+		return err
+	}
+	if err := w.storeIndex(ctx, stored.ETag); err != nil {
+		return err
+	}
+	if w.letters.Count() > 0 {
+		if err := w.storeLetters(ctx); err != nil {
+			return err
+		}
+	}
+	// What was stored may have been replaced while the index was written.
+	a, err := w.head(ctx, w.result.Archive)
+	if err == nil && a.ETag != stored.ETag {
+		err = errSuperseded
+	}
+	return err
+}
+
+// check compares the archive that S3 holds with what was sent.
+func (w *bundle) check(ctx context.Context, sent store.Stored) error {
+	a, err := w.head(ctx, w.result.Archive)
+	if err != nil {
+		return err
+	}
+	if a.ETag != sent.ETag {
+		return errSuperseded
+	}
+	differs := a.Size != sent.Size
+	if c := a.Checksum; c.Algorithm == sent.Checksum.Algorithm && c.Value != sent.Checksum.Value {
+		differs = true
+	}
+	if !differs {
+		return nil
+	}
+	err = w.st.Delete(ctx, object.Object{Bucket: w.result.Archive.Bucket, Key: w.result.Archive.Key, ETag: a.ETag})
+	return &fault.Error{Kind: fault.Upload, Op: "check archive", Where: w.result.Archive.String(),
+		Err: errors.Join(fmt.Errorf("S3 holds %d bytes with %s %s, sent were %d with %s",
+			a.Size, a.Checksum.Algorithm, a.Checksum.Value, sent.Size, sent.Checksum.Value), err),
+		Hint: "run again"}
+}
+
+// storeIndex stores the index of the archive with this ETag.
+func (w *bundle) storeIndex(ctx context.Context, archiveETag string) error {
+	lines, err := w.index.Reader()
+	if err != nil {
+		return fault.New(fault.Compress, "keep index", w.result.Index.String(), err, "")
+	}
+	defer lines.Close()
+	_, err = w.st.Upload(ctx, w.result.Index, lines, store.PutOptions{
+		Headers: []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
+		Metadata: []object.Pair{
+			{Name: layout.ManifestETag, Value: w.etag},
+			{Name: layout.ArchiveETag, Value: archiveETag},
+			{Name: layout.DeadLetterCount, Value: strconv.Itoa(w.letters.Count())},
+		},
+		IfMatch: w.before.indexETag, IfAbsent: w.before.indexETag == "",
+	})
+	return superseded(fault.As(fault.Upload, err))
+}
+
+func (w *bundle) storeLetters(ctx context.Context) error {
+	lines, err := w.letters.Reader()
+	if err != nil {
+		return fault.New(fault.Compress, "keep dead letters", w.manifest.String(), err, "")
+	}
+	defer lines.Close()
+	_, err = w.st.Upload(ctx, layout.DeadLetters(w.manifest), lines, store.PutOptions{
+		Headers:  []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
+		Metadata: []object.Pair{{Name: layout.ManifestETag, Value: w.etag}},
+	})
+	return fault.As(fault.Upload, err)
+}
+
+// superseded turns the error of a write whose condition failed into
+// errSuperseded.
+func superseded(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return errors.Join(errSuperseded, err)
+	}
+	return err
+}
+
+func valueOf(pairs []object.Pair, name string) string {
+	for _, p := range pairs {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,92 @@
+// Package layout says under which keys a bundle's results lie.
+package layout
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"strings"
+
+	"s3bundler/internal/object"
+)
+
+// Place is where archives are kept: a bucket and a prefix, which may be empty.
+type Place struct {
+	Bucket string
+	prefix string
+}
+
+// In returns the Place under a prefix, whose slashes at both ends do not count.
+func In(bucket, prefix string) Place {
+	prefix = strings.Trim(prefix, "/")
+	if prefix != "" {
+		prefix += "/"
+	}
+	return Place{Bucket: bucket, prefix: prefix}
+}
+
+// Archive is where the archive of the manifest named name lies. source is the
+// bucket of the manifest's first row.
+func (p Place) Archive(source, name string, compressed bool) object.Location {
+	l := p.at(source+"/"+name, source+"/"+name+".tar")
+	if compressed {
+		l.Key += ".gz"
+	}
+	return l
+}
+
+// Index is where the index of that archive lies.
+func (p Place) Index(source, name string) object.Location {
+	return p.at(source+"/"+name, source+"/"+name+".index")
+}
+
+// BigObject is where the copy of an object above max size lies. The versions
+// of one key lie apart.
+func (p Place) BigObject(source string, o object.Object) object.Location {
+	id, dir := source+"/"+o.EncodedKey, source+"/bigobjects/"
+	if o.VersionID != "" {
+		id += "?versionId=" + o.VersionID
+		dir += o.VersionID + "/"
+	}
+	return p.at(id, dir+o.Key)
+}
+
+// BigObjectMetadata is where the index line of the copy at l lies.
+func BigObjectMetadata(l object.Location) object.Location {
+	return object.Location{Bucket: l.Bucket, Key: l.Key + ".metadata"}
+}
+
+// DeadLetters is where the dead-letter index of a manifest lies.
+func DeadLetters(manifest object.Location) object.Location {
+	return object.Location{Bucket: manifest.Bucket, Key: manifest.Key + ".dlq"}
+}
+
+// at puts key under the prefix and a hash of id: keys that begin differently
+// are spread over S3's partitions.
+func (p Place) at(id, key string) object.Location {
+	sum := md5.Sum([]byte(id))
+	return object.Location{Bucket: p.Bucket, Key: p.prefix + hex.EncodeToString(sum[:])[:6] + "/" + key}
+}
+
+// The names of the user metadata that results carry.
+const (
+	// ManifestETag stands on an index and a dead-letter index: the manifest
+	// they are of.
+	ManifestETag = "manifest-etag"
+	// ArchiveETag stands on an index: the archive it is of. An index whose
+	// archive has another ETag is of one that has been replaced.
+	ArchiveETag = "archive-etag"
+	// DeadLetterCount stands on an index: how many lines the dead-letter index
+	// beside the manifest has.
+	DeadLetterCount = "dead-letters"
+	// SourceETag stands on the metadata of a big object: what was copied.
+	SourceETag = "source-etag"
+)
+
+// Holds reports whether an archive, an index or a copy may lie at l.
+func (p Place) Holds(l object.Location) bool {
+	rest, ok := strings.CutPrefix(l.Key, p.prefix)
+	if !ok || l.Bucket != p.Bucket || len(rest) < 8 || rest[6] != '/' {
+		return false
+	}
+	return strings.Trim(rest[:6], "0123456789abcdef") == "" && strings.Contains(rest[7:], "/")
+}
