@@ -35,7 +35,7 @@ func Capacity(m Machines) (*Template, error) {
 	if len(m.Instances) > groupOverrides {
 		return nil, fmt.Errorf("%d sizes, and an Auto Scaling group takes %d: name fewer families", len(m.Instances), groupOverrides)
 	}
-	t.parameters["MaxInstances"] = parameter{Type: "Number", Default: 10, MinValue: new(0),
+	t.parameters["MaxInstances"] = parameter{Type: "Number", Default: "10", MinValue: new(0),
 		Description: "Most instances to run"}
 	t.parameters["OnDemandPercentage"] = parameter{Type: "Number", Default: 0, MinValue: new(0), MaxValue: new(100),
 		Description: "Percentage of instances that are On-Demand instead of Spot"}

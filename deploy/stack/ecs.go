@@ -40,9 +40,9 @@ func ECS() *Template {
 }
 
 func (t *Template) ecsConditions() {
-	t.conditions["CreateBucket"] = not(given("S3ArchiveBucket"))
-	t.conditions["CreateQueue"] = not(given("S3BundlerQueueARN"))
-	t.conditions["CreateDLQ"] = and(condition("CreateQueue"), not(given("S3BundlerDLQARN")))
+	t.conditions["CreateBucket"] = empty("S3ArchiveBucket")
+	t.conditions["CreateQueue"] = empty("S3BundlerQueueARN")
+	t.conditions["CreateDLQ"] = and(condition("CreateQueue"), empty("S3BundlerDLQARN"))
 	// A queue of this stack always has a dead-letter queue; a given queue has
 	// the one that is named, or none that this stack knows.
 	t.conditions["HasDLQ"] = or(condition("CreateQueue"), given("S3BundlerDLQARN"))

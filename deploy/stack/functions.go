@@ -36,5 +36,6 @@ func noValue() fn                       { return ref("AWS::NoValue") }
 // subWith is sub with variables of its own.
 func subWith(text string, vars fn) fn { return fn{"Fn::Sub": []any{text, vars}} }
 
-// given is the condition that a parameter is not empty.
-func given(name string) fn { return not(equals(ref(name), "")) }
+// empty and given are the conditions that a parameter is, or is not, empty.
+func empty(name string) fn { return equals(ref(name), "") }
+func given(name string) fn { return not(empty(name)) }

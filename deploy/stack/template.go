@@ -67,8 +67,8 @@ func (t *Template) set(resource, path string, value any) {
 	t.late = append(t.late, assignment{resource, path, value})
 }
 
-// JSON encodes the template with sorted keys, two spaces of indent and a
-// newline at the end.
+// JSON encodes the template with sorted keys, a line for what fits on one, and
+// a newline at the end.
 func (t *Template) JSON() ([]byte, error) {
 	doc := map[string]any{
 		"AWSTemplateFormatVersion": "2010-09-09",
@@ -93,14 +93,7 @@ func (t *Template) JSON() ([]byte, error) {
 			return nil, err
 		}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(plain); err != nil {
-		return nil, fmt.Errorf("encode template: %w", err)
-	}
-	return b.Bytes(), nil
+	return layOut(plain)
 }
 
 // generic turns v into maps, lists, strings and numbers, with every function
