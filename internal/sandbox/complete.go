@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -127,14 +129,12 @@ func (q *request) complete(b *bucket, u *upload, named []completedPart, fingerpr
 
 // pick finds the parts that the client names. The upload's lock is held.
 func (u *upload) pick(named []completedPart, minSize int64) ([]*part, error) {
+	if !slices.IsSortedFunc(named, func(a, b completedPart) int { return cmp.Or(cmp.Compare(a.Number, b.Number), -1) }) {
+		return nil, fail("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.",
+			field{"UploadId", u.id})
+	}
 	parts := make([]*part, 0, len(named))
-	last := 0
 	for i, n := range named {
-		if n.Number <= last {
-			return nil, fail("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.",
-				field{"UploadId", u.id})
-		}
-		last = n.Number
 		p := u.parts[n.Number]
 		if p == nil || strings.Trim(n.ETag, `"`) != p.etag || n.sum(u.algorithm) != "" && n.sum(u.algorithm) != p.sum {
 			return nil, fail("InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded,"+

@@ -44,7 +44,8 @@ func (q *request) openSource() (from copySource, b *bucket, v *version, r reader
 	case v.Marker:
 		return from, b, nil, nil, fail("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.")
 	case v.archived(q.s.now()):
-		return from, b, nil, nil, errArchived(v.Class)
+		return from, b, nil, nil, fail("InvalidObjectState", "Operation is not valid for the source object's storage class",
+			field{"StorageClass", v.Class})
 	}
 	if err = q.sourceConditions(v); err != nil {
 		return from, b, nil, nil, err
