@@ -27,6 +27,7 @@ var layout = []struct {
 	{"fault", ""},
 	{"csvrow", ""},
 	{"spot", ""},
+	{"layout", "object"},
 	{"inventory", "object fault csvrow"},
 	{"manifest", "object fault csvrow"},
 	{"queue", "object fault"},
@@ -38,14 +39,15 @@ var layout = []struct {
 	{"archive", "object fault"},
 	{"index", "object fault csvrow archive"},
 	{"grouper", "object fault inventory manifest store fetch"},
-	{"bundler", "object fault manifest queue store metrics health fetch upload archive index"},
-	{"retrieve", "object fault csvrow manifest queue store fetch upload archive index"},
+	{"bundler", "object fault layout manifest queue store metrics health fetch upload archive index"},
+	{"catalog", "object fault index"},
+	{"retrieve", "object fault csvrow layout manifest queue store fetch upload archive index catalog"},
 	{"submit", "object fault"},
 	{"aws", "object fault queue store submit"},
 	{"cli", "object fault"},
 	{"sandbox", "object fault queue store"},
-	{"demo", "object fault inventory manifest store archive index sandbox"},
-	{"bench", "object fault inventory manifest queue store metrics fetch upload archive index grouper bundler retrieve aws cli sandbox"},
+	{"demo", "object fault sandbox"},
+	{"bench", "object fault inventory manifest layout queue store metrics fetch upload archive index grouper bundler retrieve aws cli sandbox"},
 }
 
 // owners are the only packages that may import what lies under a path.
