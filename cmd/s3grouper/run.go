@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +14,14 @@ import (
 	"s3bundler/internal/grouper"
 )
 
+// memoryLimit makes the garbage collector work more before the process takes
+// more memory, in bytes. What a run needs lies well below it.
+const memoryLimit = 96 << 20
+
 func (o *options) run(cmd *cobra.Command) error {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT says nothing
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	began := time.Now()
 	cfg, err := aws.Load(cmd.Context(), aws.Settings{Region: o.Region, Profile: o.Profile, EndpointURL: o.EndpointURL})
 	if err != nil {

@@ -1,7 +1,6 @@
 package grouper
 
 import (
-	"iter"
 	"strconv"
 
 	"s3bundler/internal/inventory"
@@ -15,46 +14,70 @@ type batch struct {
 	bytes int64 // of the objects
 }
 
-// grouping cuts rows into batches.
+// grouping cuts rows into batches, none of them empty. Rows since the last
+// mark can be taken back.
 type grouping struct {
 	maxBytes int64
 	maxRows  int
 	columns  []manifest.Column
-	// buffer gives an empty buffer for the text of a batch.
+	// buffer gives an empty buffer for the text of a batch; drop takes one
+	// back.
 	buffer func() []byte
+	drop   func([]byte)
+
+	open   batch   // takes the next row
+	full   []batch // until take
+	held   int     // bytes of text in full
+	marked batch   // what open was at the mark; full was empty
 }
 
-// batches yields the rows as batches, none of them empty, and ends with the
-// first error: the rows before it that fill no batch are dropped. The text of
-// a batch belongs to whom it is yielded.
-func (g grouping) batches(rows iter.Seq2[*inventory.Row, error]) iter.Seq2[batch, error] {
-	return func(yield func(batch, error) bool) {
-		var b batch
-		for row, err := range rows {
-			if err != nil {
-				yield(batch{}, err)
-				return
-			}
-			if b.rows == 0 {
-				b.text = g.buffer()
-			}
-			b.text = g.appendRow(b.text, row)
-			b.rows++
-			b.bytes += row.Size
-			if b.rows >= g.maxRows || b.bytes >= g.maxBytes {
-				if !yield(b, nil) {
-					return
-				}
-				b = batch{}
-			}
-		}
-		if b.rows > 0 {
-			yield(b, nil)
-		}
+// add puts a row into the open batch.
+func (g *grouping) add(row *inventory.Row) {
+	b := &g.open
+	if b.text == nil {
+		b.text = g.buffer()
+	}
+	b.text = g.appendRow(b.text, row)
+	b.rows++
+	b.bytes += row.Size
+	if b.rows >= g.maxRows || b.bytes >= g.maxBytes {
+		g.cut()
 	}
 }
 
-func (g grouping) appendRow(dst []byte, row *inventory.Row) []byte {
+// cut ends the open batch, unless it is empty.
+func (g *grouping) cut() {
+	if g.open.rows > 0 {
+		g.full = append(g.full, g.open)
+		g.held += len(g.open.text)
+		g.open = batch{}
+	}
+}
+
+// take returns the full batches, in order, and makes a mark: their rows and
+// those of the open batch stay.
+func (g *grouping) take() []batch {
+	full := g.full
+	g.full, g.held = nil, 0
+	g.marked = g.open
+	return full
+}
+
+// rewind takes back all rows added since the last take.
+func (g *grouping) rewind() {
+	grown := append(g.full, g.open)
+	for _, b := range grown[1:] {
+		if b.text != nil {
+			g.drop(b.text)
+		}
+	}
+	// The batch that was open at the mark has only grown since.
+	g.open = g.marked
+	g.open.text = grown[0].text[:len(g.marked.text)]
+	g.full, g.held = nil, 0
+}
+
+func (g *grouping) appendRow(dst []byte, row *inventory.Row) []byte {
 	for i, c := range g.columns {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -3,9 +3,7 @@ package grouper
 import (
 	"crypto/md5"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -20,21 +18,31 @@ func noBuffer() []byte             { return nil }
 func plain() []manifest.Column     { return manifest.DefaultFields().Columns() }
 func sizes(n ...int64) (s []int64) { return n }
 
-// sized yields one row of each size, then err if there is one.
-func sized(sizes []int64, err error) iter.Seq2[*inventory.Row, error] {
-	return func(yield func(*inventory.Row, error) bool) {
-		for i, size := range sizes {
-			if !yield(&inventory.Row{Bucket: []byte("b"), Key: fmt.Append(nil, i), Size: size}, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(nil, err)
-		}
+// newGrouping makes one that checks what it drops.
+func newGrouping(maxBytes int64, maxRows int) *grouping {
+	return &grouping{maxBytes: maxBytes, maxRows: maxRows, columns: plain(), buffer: noBuffer, drop: func([]byte) {}}
+}
+
+// addSizes adds one row of each size, named by their number.
+func addSizes(g *grouping, sizes []int64) {
+	for i, size := range sizes {
+		g.add(&inventory.Row{Bucket: []byte("b"), Key: fmt.Append(nil, i), Size: size})
 	}
 }
 
-func TestBatches(t *testing.T) {
+// texts shows batches as "0:4 1:5", number and size of each row.
+func texts(t *testing.T, batches []batch) (got []string) {
+	for _, b := range batches {
+		text := strings.ReplaceAll(strings.TrimSuffix(string(b.text), "\n"), "\n", " ")
+		got = append(got, strings.ReplaceAll(strings.ReplaceAll(text, "b,", ""), ",", ":"))
+		if b.rows != strings.Count(string(b.text), "\n") {
+			t.Errorf("%d rows in %q", b.rows, b.text)
+		}
+	}
+	return got
+}
+
+func TestGrouping(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		maxBytes int64
@@ -51,62 +59,96 @@ func TestBatches(t *testing.T) {
 		{"each of its own", 1, 1, sizes(0, 1, 2), []string{"0:0", "1:1", "2:2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var got []string
-			g := grouping{maxBytes: c.maxBytes, maxRows: c.maxRows, columns: plain(), buffer: noBuffer}
-			for b, err := range g.batches(sized(c.sizes, nil)) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				text := strings.ReplaceAll(strings.TrimSuffix(string(b.text), "\n"), "\n", " ")
-				got = append(got, strings.ReplaceAll(strings.ReplaceAll(text, "b,", ""), ",", ":"))
-				if b.rows != strings.Count(string(b.text), "\n") {
-					t.Errorf("%d rows in %q", b.rows, b.text)
-				}
-			}
+			g := newGrouping(c.maxBytes, c.maxRows)
+			addSizes(g, c.sizes)
+			g.cut()
+			g.cut()
+			held := g.held
+			got := texts(t, g.take())
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if again := g.take(); len(again) > 0 || g.held > 0 || (held > 0) != (len(got) > 0) {
+				t.Errorf("%d bytes held; taken again: %q", held, texts(t, again))
 			}
 		})
 	}
 }
 
-func TestBatchesEndWithAnError(t *testing.T) {
-	broken := errors.New("broken")
-	g := grouping{maxBytes: 10, maxRows: 2, columns: plain(), buffer: noBuffer}
-	var got []string
-	for b, err := range g.batches(sized(sizes(1, 1, 1), broken)) {
-		got = append(got, fmt.Sprint(b.rows, err))
-	}
-	if !slices.Equal(got, []string{"2 <nil>", "0 broken"}) {
-		t.Errorf("got %q", got)
-	}
-	for range g.batches(sized(sizes(1, 1, 1, 1), broken)) {
-		break // must not be called again
+func TestRewind(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		before, then []int64
+	}{
+		{"nothing at all", nil, nil},
+		{"nothing since", sizes(1, 2), nil},
+		{"all", nil, sizes(1, 2)},
+		{"within a batch", sizes(1, 2), sizes(3)},
+		{"up to its end", sizes(1, 2), sizes(3, 4)},
+		{"beyond it", sizes(1, 2), sizes(3, 4, 5, 6, 7, 8, 9, 10, 11)},
+		{"from the start of one", sizes(1, 2, 3, 4), sizes(5, 6, 7, 8, 9)},
+		{"past several marks", sizes(1, 2, 3, 4, 5, 6, 7, 8, 9), sizes(5, 6, 7, 8)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g, want := newGrouping(1000, 4), newGrouping(1000, 4)
+			addSizes(g, c.before)
+			addSizes(want, c.before)
+			taken := texts(t, g.take())
+			addSizes(g, c.then)
+			g.rewind()
+			g.rewind()
+			if g.held != 0 || len(g.full) > 0 {
+				t.Errorf("%d bytes held in %d batches", g.held, len(g.full))
+			}
+			addSizes(g, sizes(99, 98, 97))
+			addSizes(want, sizes(99, 98, 97))
+			g.cut()
+			want.cut()
+			if got, want := append(taken, texts(t, g.take())...), texts(t, want.take()); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
 
-// FuzzBatches: no batch is empty, none goes on once it is full, and together
-// they are all rows in order.
-func FuzzBatches(f *testing.F) {
-	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3)
-	f.Add([]byte{0, 0, 0}, int64(1), 1)
-	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int) {
-		var s []int64
+// FuzzGrouping: no batch is empty, none goes on once it is full, and together
+// they are all rows in order, also if some were taken back and added again.
+func FuzzGrouping(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3, uint8(2), uint8(3))
+	f.Add([]byte{0, 0, 0}, int64(1), 1, uint8(0), uint8(0))
+	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int, mark, back uint8) {
+		g := newGrouping(max(maxBytes, 1), max(maxRows, 1))
 		var want strings.Builder
+		var s []int64
+		rows := make([]*inventory.Row, len(in))
 		for i, b := range in {
 			s = append(s, int64(b))
 			fmt.Fprintf(&want, "b,%d,%d\n", i, b)
+			rows[i] = &inventory.Row{Bucket: []byte("b"), Key: fmt.Append(nil, i), Size: int64(b)}
 		}
-		var got strings.Builder
-		var next int
-		g := grouping{maxBytes: max(maxBytes, 1), maxRows: max(maxRows, 1), columns: plain(), buffer: noBuffer}
-		for b := range g.batches(sized(s, nil)) {
+		marked := min(int(mark), len(rows))
+		for _, row := range rows[:marked] {
+			g.add(row)
+		}
+		got := g.take()
+		for _, row := range rows[marked:min(marked+int(back), len(rows))] {
+			g.add(row)
+		}
+		g.rewind()
+		for _, row := range rows[marked:] {
+			g.add(row)
+		}
+		g.cut()
+		got = append(got, g.take()...)
+		var text strings.Builder
+		next := 0
+		for _, b := range got {
 			if b.rows == 0 || b.rows > g.maxRows {
 				t.Fatalf("%d rows", b.rows)
 			}
 			var sum int64
 			for i, size := range s[next : next+b.rows] {
-				if i == b.rows-1 && sum >= g.maxBytes {
+				if i > 0 && sum >= g.maxBytes {
 					t.Fatal("it was full before its last row")
 				}
 				sum += size
@@ -114,10 +156,10 @@ func FuzzBatches(f *testing.F) {
 			if next += b.rows; next < len(s) && b.rows < g.maxRows && sum < g.maxBytes {
 				t.Fatal("it was not full")
 			}
-			got.Write(b.text)
+			text.Write(b.text)
 		}
-		if got.String() != want.String() {
-			t.Errorf("got %q, want %q", got.String(), want.String())
+		if text.String() != want.String() {
+			t.Errorf("got %q, want %q", text.String(), want.String())
 		}
 	})
 }

@@ -84,8 +84,3 @@ func (o Options) checkReport(r inventory.Report) error {
 	}
 	return nil
 }
-
-// output names the manifests of a report.
-func (o Options) output(report object.Location) manifest.Output {
-	return manifest.Output{Prefix: o.Prefix, Report: report.Key, Suffix: o.Suffix, Glacier: o.Glacier}
-}

@@ -16,17 +16,25 @@ import (
 // progress.
 const tellEvery = 8192
 
-// run is one run of the grouper.
+// maxHeld bounds the text of manifests, in bytes, that waits for the end of
+// the data file it was made from.
+const maxHeld = 48 << 20
+
+// run is one run of the grouper. It belongs to one goroutine.
 type run struct {
-	store  store.Store
-	log    *slog.Logger
-	opt    Options
-	held   int64 // bytes of data files to keep in memory
-	report inventory.Report
-	filter filter
-	stats  Stats
-	up     *uploads
-	warned bool
+	store    store.Store
+	log      *slog.Logger
+	opt      Options
+	maxHeld  int
+	report   inventory.Report
+	output   manifest.Output
+	filter   filter
+	grouping grouping
+	uploads  *uploads
+	batches  int   // handed to uploads
+	through  int64 // bytes of the data files that have ended
+	stats    Stats
+	warned   bool
 }
 
 // Run writes the manifests of the inventory at report, whose manifest.json it
@@ -38,7 +46,7 @@ type run struct {
 // stored, each of them whole, and nothing of a file that is damaged. Errors
 // have a kind.
 func Run(ctx context.Context, st store.Store, report object.Location, opt Options, log *slog.Logger) (Stats, error) {
-	r := &run{store: st, log: log, opt: opt, held: heldBytes}
+	r := &run{store: st, log: log, opt: opt, maxHeld: maxHeld}
 	return r.do(ctx, report)
 }
 
@@ -49,44 +57,43 @@ func (r *run) do(ctx context.Context, at object.Location) (Stats, error) {
 	if err := r.readReport(ctx, at); err != nil {
 		return Stats{}, err
 	}
-	r.stats.Size = r.report.Size()
-	r.filter = filter{include: []byte(r.opt.Include), glacier: r.opt.Glacier, stats: &r.stats}
-
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.up = newUploads(r.store, r.opt, r.log, cancel)
+	r.prepare(cancel)
 	err := r.group(ctx)
 	if err != nil {
 		cancel(err)
 	}
-	r.up.wait()
+	r.uploads.wait()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx) // an upload's failure, or the caller's end
 	}
-	r.stats.Written, r.stats.Existing = r.up.written.Load(), r.up.existing.Load()
+	r.stats.Written, r.stats.Existing = r.uploads.written.Load(), r.uploads.existing.Load()
 	return r.stats, err
+}
+
+// prepare makes what the report and the options ask for.
+func (r *run) prepare(cancel context.CancelCauseFunc) {
+	r.stats.Size = r.report.Size()
+	r.output = manifest.Output{
+		Prefix: r.opt.Prefix, Report: r.report.Location.Key, Suffix: r.opt.Suffix, Glacier: r.opt.Glacier,
+	}
+	r.filter = filter{include: []byte(r.opt.Include), glacier: r.opt.Glacier, stats: &r.stats}
+	r.uploads = newUploads(r.store, r.opt, r.log, cancel)
+	r.grouping = grouping{
+		maxBytes: int64(r.opt.MaxBytes), maxRows: r.opt.MaxRows, columns: r.opt.Fields.Columns(),
+		buffer: r.uploads.buffer, drop: r.uploads.drop,
+	}
 }
 
 // group starts the upload of every batch.
 func (r *run) group(ctx context.Context) error {
-	g := grouping{
-		maxBytes: int64(r.opt.MaxBytes), maxRows: r.opt.MaxRows,
-		columns: r.opt.Fields.Columns(), buffer: r.up.buffer,
+	if err := r.files(ctx); err != nil {
+		return err
 	}
-	out := r.opt.output(r.report.Location)
-	n := 0
-	for b, err := range g.batches(r.rows(ctx)) {
-		if err != nil {
-			return err
-		}
-		at := object.Location{Bucket: r.opt.Bucket, Key: out.Key(n)}
-		if err := r.up.start(ctx, at, b.text); err != nil {
-			return err
-		}
-		n++
-	}
+	r.grouping.cut()
 	r.tell()
-	return nil
+	return r.upload(ctx)
 }
 
 func (r *run) readReport(ctx context.Context, at object.Location) error {
@@ -111,7 +118,7 @@ func (r *run) tell() {
 	}
 	if r.opt.Progress != nil {
 		s := r.stats
-		s.Written, s.Existing = r.up.written.Load(), r.up.existing.Load()
+		s.Written, s.Existing = r.uploads.written.Load(), r.uploads.existing.Load()
 		r.opt.Progress(s)
 	}
 }

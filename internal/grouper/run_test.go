@@ -262,54 +262,91 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestDamageInLargeFiles: files too large to be held are fetched twice, and
-// nothing of what changed in between gets into a manifest.
-func TestDamageInLargeFiles(t *testing.T) {
-	const n = 60000
+// incompressible gives a data file of n rows for the schema Bucket, Key, Size.
+func incompressible(seed uint64, n int) string {
 	var text strings.Builder
-	for i := range uint64(n) { // does not compress well
+	for i := seed; i < seed+uint64(n); i++ {
 		fmt.Fprintf(&text, "\"src1\",\"%016x%016x\",\"1\"\n", i*0x9E3779B97F4A7C15, i*0xBF58476D1CE4E5B9^i<<7)
 	}
-	first := object.Location{Bucket: "inv", Key: "src/export/data/part-0.csv.gz"}
-	rows := strings.ReplaceAll(text.String(), `"`, "")
-	for _, changes := range []bool{false, true} {
+	return text.String()
+}
+
+// TestLargeFiles: what becomes of files too large for their batches to be held
+// does not depend on it.
+func TestLargeFiles(t *testing.T) {
+	texts := []string{incompressible(0, 300), incompressible(1000, 2000), incompressible(5000, 10), incompressible(9000, 2500), incompressible(20000, 70)}
+	var results [][]string
+	for _, maxHeld := range []int{0, 1 << 10, 100 << 10, maxHeld} {
 		m := newMemory()
-		deliver(t, m, "Bucket, Key, Size", text.String())
-		opens := 0
+		deliver(t, m, "Bucket, Key, Size", texts...)
+		opens := map[object.Location]int{}
 		m.opened = func(at object.Location, body []byte) []byte {
-			if at != first {
-				return body
-			}
-			if opens++; opens == 2 && changes {
-				body = bytes.Clone(body)
-				body[len(body)/2] ^= 1
-			}
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			opens[at]++
 			return body
 		}
 		opt := options()
-		opt.MaxRows = 1000
-		r := &run{store: m, log: slog.New(slog.DiscardHandler), opt: opt, held: 1 << 10}
+		opt.MaxRows = 130
+		r := &run{store: m, log: slog.New(slog.DiscardHandler), opt: opt, maxHeld: maxHeld}
 		stats, err := r.do(t.Context(), report)
-		if opens != 2 {
-			t.Fatalf("fetched %d times", opens)
+		if err != nil || stats.Objects != 4880 || stats.Rows != 4880 || stats.Written != 38 || stats.Read != stats.Size {
+			t.Errorf("with %d held: %+v, %v", maxHeld, stats, err)
 		}
-		if !changes {
-			if err != nil || stats.Objects != n || stats.Written != n/1000 || len(m.written()) != n/1000 {
-				t.Errorf("got %+v, %v", stats, err)
-			}
-			continue
+		large := object.Location{Bucket: "inv", Key: "src/export/data/part-3.csv.gz"}
+		if want := map[bool]int{true: 1, false: 2}[maxHeld > 200<<10]; opens[large] != want {
+			t.Errorf("with %d held, the largest was opened %d times", maxHeld, opens[large])
 		}
-		if fault.ExitCode(err) != 5 || !strings.Contains(err.Error(), first.String()+": it has changed since it was verified") {
-			t.Errorf("got %v", err)
+		results = append(results, m.written())
+	}
+	for _, got := range results[:3] {
+		if d := cmp.Diff(results[3], got); d != "" {
+			t.Fatal(d)
 		}
-		if got := len(m.written()); got == 0 || got > n/2000 {
-			t.Errorf("%d manifests of the half that is right", got)
+	}
+	rows := 0
+	for _, w := range results[3] {
+		rows += strings.Count(w, "\n")
+	}
+	if rows != 4880 {
+		t.Errorf("%d rows in the manifests", rows)
+	}
+}
+
+// TestDamageInLargeFiles: of a file that changes between its two readings,
+// nothing that is not verified gets into a manifest.
+func TestDamageInLargeFiles(t *testing.T) {
+	const n = 60000
+	text := incompressible(0, n)
+	first := object.Location{Bucket: "inv", Key: "src/export/data/part-0.csv.gz"}
+	m := newMemory()
+	deliver(t, m, "Bucket, Key, Size", text)
+	opens := 0
+	m.opened = func(at object.Location, body []byte) []byte {
+		if at != first {
+			return body
 		}
-		for _, w := range m.written() {
-			_, body, _ := strings.Cut(w, ": ")
-			if !strings.Contains(rows, body) {
-				t.Error("a manifest has what the inventory does not")
-			}
+		if opens++; opens == 2 {
+			body = bytes.Clone(body)
+			body[len(body)/2] ^= 1
+		}
+		return body
+	}
+	opt := options()
+	opt.MaxRows = 1000
+	r := &run{store: m, log: slog.New(slog.DiscardHandler), opt: opt, maxHeld: 100 << 10}
+	_, err := r.do(t.Context(), report)
+	if fault.ExitCode(err) != 5 || !strings.Contains(err.Error(), first.String()+": it has changed since it was verified") {
+		t.Errorf("opened %d times: %v", opens, err)
+	}
+	if got := len(m.written()); got > n/2000 {
+		t.Errorf("%d manifests of the half that is right", got)
+	}
+	rows := strings.ReplaceAll(text, `"`, "")
+	for _, w := range m.written() {
+		_, body, _ := strings.Cut(w, ": ")
+		if !strings.Contains(rows, body) {
+			t.Error("a manifest has what the inventory does not")
 		}
 	}
 }

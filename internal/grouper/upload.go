@@ -22,7 +22,10 @@ const (
 	// maxUploads is how many manifests are stored at once.
 	maxUploads = 8
 	// uploadBytes bounds their text, but for a single larger one.
-	uploadBytes = 24 << 20
+	uploadBytes = 16 << 20
+	// maxBuffers is how many buffers are kept for further texts: those of an
+	// ordinary data file.
+	maxBuffers = 64
 )
 
 // digestName is the metadata that tells a manifest's content: the SHA-256 in
@@ -52,7 +55,7 @@ func newUploads(st store.Store, opt Options, log *slog.Logger, cancel context.Ca
 		store: st, overwrite: opt.Overwrite, log: log, cancel: cancel,
 		room:    semaphore.NewWeighted(uploadBytes),
 		count:   semaphore.NewWeighted(maxUploads),
-		buffers: make(chan []byte, maxUploads+1),
+		buffers: make(chan []byte, maxBuffers),
 	}
 	if opt.ReducedRedundancy {
 		u.class = "REDUCED_REDUNDANCY"
@@ -88,12 +91,17 @@ func (u *uploads) start(ctx context.Context, at object.Location, text []byte) er
 		if err := u.save(ctx, at, text); err != nil {
 			u.cancel(fault.As(fault.Upload, err))
 		}
-		select {
-		case u.buffers <- text:
-		default:
-		}
+		u.drop(text)
 	})
 	return nil
+}
+
+// drop keeps the buffer of a text that is no longer needed.
+func (u *uploads) drop(text []byte) {
+	select {
+	case u.buffers <- text:
+	default:
+	}
 }
 
 // wait returns when no upload is under way.

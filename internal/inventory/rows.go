@@ -1,18 +1,14 @@
 package inventory
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 
-	"github.com/klauspost/compress/gzip"
-
 	"s3bundler/internal/csvrow"
 	"s3bundler/internal/fault"
-	"s3bundler/internal/object"
 )
 
 // Row is one row of an inventory, as it stands there. A column that the
@@ -27,26 +23,23 @@ type Row struct {
 	DeleteMarker, NonCurrent bool
 }
 
-// Rows yields the rows of the data file at a location, read from gz, in order.
-// A row and its bytes are good until the next one; nothing is allocated for
-// rows as S3 writes them. The first error ends the rows: one of gz as it is,
-// damaged gzip data with kind Compress, a row that does not fit the schema
-// with kind Read. Rows does not close gz.
-func Rows(gz io.Reader, at object.Location, s Schema) iter.Seq2[*Row, error] {
+// Rows yields the file's rows, whose columns are s, in order. It can be ranged
+// over once. A row and its bytes are good until the next one; nothing is
+// allocated for rows as S3 writes them.
+//
+// Rows are yielded before it is known whether the file is what the report
+// says: only an end without an error vouches for them. The first error ends
+// the rows. What is wrong with the whole file is told before what that led to:
+// a failed fetch as it is, a wrong size or MD5 with kind Read, damaged gzip
+// data with kind Compress, a row that does not fit the schema with kind Read.
+func (r *Reading) Rows(s Schema) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
-		src := &source{r: gz}
-		unzip, err := gzip.NewReader(bufio.NewReaderSize(src, 64<<10))
-		if err != nil {
-			yield(nil, src.judge(err, at))
-			return
-		}
-		cells := csvrow.NewScanner(unzip)
+		cells := csvrow.NewScanner(r.text)
 		var row Row
 		for {
 			fields, err := cells.Next()
 			if err == nil {
-				err = s.fill(&row, fields)
-				if err == nil {
+				if err = s.fill(&row, fields); err == nil {
 					if !yield(&row, nil) {
 						return
 					}
@@ -54,15 +47,16 @@ func Rows(gz io.Reader, at object.Location, s Schema) iter.Seq2[*Row, error] {
 				}
 				err = &csvrow.RowError{Err: err}
 			}
-			var bad *csvrow.RowError
-			switch {
-			case err == io.EOF:
+			if err == io.EOF {
 				return
-			case errors.As(err, &bad):
-				where := fmt.Sprintf("%s line %d", at, cells.Line())
+			}
+			var bad *csvrow.RowError
+			if errors.As(err, &bad) {
+				where := fmt.Sprintf("%s line %d", r.file.Location, cells.Line())
 				err = fault.New(fault.Read, "read inventory", where, bad.Err, hintAgain)
-			default:
-				err = src.judge(err, at)
+				if _, cause := io.Copy(io.Discard, r.text); cause != nil {
+					err = cause
+				}
 			}
 			yield(nil, err)
 			return
@@ -123,29 +117,3 @@ func parseSize(digits []byte) (n int64, ok bool) {
 }
 
 func isTrue(field []byte) bool { return bytes.EqualFold(field, []byte("true")) }
-
-// source remembers how reading the compressed bytes failed, to tell it from
-// what is wrong with them.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
-// judge makes of an error of the decompressor the one to return.
-func (s *source) judge(err error, at object.Location) error {
-	switch {
-	case s.err != nil:
-		return s.err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = errors.New("the gzip data ends too soon")
-	}
-	return fault.New(fault.Compress, "decompress inventory", at.String(), err, hintAgain)
-}

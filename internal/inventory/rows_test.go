@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"errors"
 	"fmt"
@@ -12,10 +13,13 @@ import (
 	"testing/iotest"
 
 	"github.com/klauspost/compress/gzip"
+	"go.uber.org/goleak"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const plainSchema = "Bucket, Key, Size, LastModifiedDate, StorageClass"
 
@@ -43,9 +47,25 @@ func zip(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
+// read starts to read f from r.
+func read(t testing.TB, f File, r io.Reader) *Reading {
+	reading := f.Read(t.Context(), func(context.Context) (io.ReadCloser, error) { return io.NopCloser(r), nil })
+	t.Cleanup(reading.Close)
+	return reading
+}
+
+// whole describes data as the report of an intact file does.
+func whole(data []byte) File {
+	return File{Location: file, Size: int64(len(data)), MD5: md5.Sum(data)}
+}
+
 // render reads all rows as text.
-func render(r io.Reader, s Schema) (got []string, err error) {
-	for row, err := range Rows(r, file, s) {
+func render(t testing.TB, data []byte, s Schema) (got []string, err error) {
+	return rendered(read(t, whole(data), bytes.NewReader(data)), s)
+}
+
+func rendered(r *Reading, s Schema) (got []string, err error) {
+	for row, err := range r.Rows(s) {
 		if err != nil {
 			return got, err
 		}
@@ -71,22 +91,22 @@ func TestRows(t *testing.T) {
 		{"no rows", "Bucket,Key,Size", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := render(bytes.NewReader(zip(t, c.text)), schema(t, c.schema))
+			got, err := render(t, zip(t, c.text), schema(t, c.schema))
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
 	}
 	two := append(zip(t, "b,k,1\n"), zip(t, "b,l,2\n")...)
-	if got, err := render(bytes.NewReader(two), schema(t, "Bucket,Key,Size")); err != nil || len(got) != 2 {
+	if got, err := render(t, two, schema(t, "Bucket,Key,Size")); err != nil || len(got) != 2 {
 		t.Errorf("two gzip members: got %q, %v", got, err)
 	}
 }
 
 func TestRowsRefuses(t *testing.T) {
 	good := "\"b\",\"k\",\"1\"\n"
-	whole := zip(t, strings.Repeat(good, 1000))
-	flipped := bytes.Clone(whole)
+	thousand := zip(t, strings.Repeat(good, 1000))
+	flipped := bytes.Clone(thousand)
 	flipped[len(flipped)-6] ^= 1 // in the checksum
 	for _, c := range []struct {
 		name string
@@ -105,16 +125,16 @@ func TestRowsRefuses(t *testing.T) {
 		{"no key", zip(t, "b,\"\",1\n"), 0, 3, "line 1: the row has no bucket or no key"},
 		{"no CSV", zip(t, good+"\"b\",\"k,1\n"), 1, 3, "line 2: a quote is not closed"},
 		{"a header", zip(t, "Bucket,Key,Size\n"), 0, 3, `line 1: size "Size" is no number`},
-		{"truncated", whole[:len(whole)-10], -1, 6, "the gzip data ends too soon"},
-		{"no trailer", whole[:len(whole)-8], -1, 6, "the gzip data ends too soon"},
-		{"header alone", whole[:10], 0, 6, "the gzip data ends too soon"},
+		{"truncated", thousand[:len(thousand)-10], -1, 6, "the gzip data ends too soon"},
+		{"no trailer", thousand[:len(thousand)-8], -1, 6, "the gzip data ends too soon"},
+		{"header alone", thousand[:10], 0, 6, "the gzip data ends too soon"},
 		{"empty", nil, 0, 6, "the gzip data ends too soon"},
 		{"wrong checksum", flipped, 1000, 6, "gzip: invalid checksum"},
 		{"no gzip", []byte(strings.Repeat(good, 10)), 0, 6, "gzip: invalid header"},
-		{"rubbish after it", append(bytes.Clone(whole), "rubbish, more"...), 1000, 6, "gzip: invalid header"},
+		{"rubbish after it", append(bytes.Clone(thousand), "rubbish, more"...), 1000, 6, "gzip: invalid header"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := render(bytes.NewReader(c.data), schema(t, "Bucket, Key, Size"))
+			got, err := render(t, c.data, schema(t, "Bucket, Key, Size"))
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file.String()) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -126,36 +146,89 @@ func TestRowsRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReadingFails(t *testing.T) {
 	broken := errors.New("connection lost")
+	data := zip(t, strings.Repeat("\"b\",\"k\",\"1\"\n", 1000))
+	s := schema(t, "Bucket, Key, Size")
 	for n := range 3 {
-		r := io.MultiReader(bytes.NewReader(whole[:n*len(whole)/3]), iotest.ErrReader(broken))
-		if _, err := render(r, schema(t, "Bucket, Key, Size")); err != broken {
+		r := io.MultiReader(bytes.NewReader(data[:n*len(data)/3]), iotest.ErrReader(broken))
+		if _, err := rendered(read(t, whole(data), r), s); err != broken {
 			t.Errorf("a reader that fails: got %v", err)
 		}
 	}
+	r := whole(data).Read(t.Context(), func(context.Context) (io.ReadCloser, error) { return nil, broken })
+	defer r.Close()
+	if _, err := rendered(r, s); err != broken {
+		t.Errorf("it cannot be opened: got %v", err)
+	}
 }
+
+// TestReadingEnds: closed in the middle, or with its context, a reading leaves
+// nothing behind, and a body is closed whatever happens.
+func TestReadingEnds(t *testing.T) {
+	var text strings.Builder
+	for i := range 300000 { // more than is read ahead
+		fmt.Fprintf(&text, "\"b\",\"%x\",\"1\"\n", md5.Sum([]byte{byte(i), byte(i >> 8), byte(i >> 16)}))
+	}
+	data, s := zip(t, text.String()), schema(t, "Bucket, Key, Size")
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	body := &closeCounter{Reader: bytes.NewReader(data)}
+	r := whole(data).Read(ctx, func(context.Context) (io.ReadCloser, error) { return body, nil })
+	n := 0
+	for _, err := range r.Rows(s) {
+		if n++; n == 10 {
+			cancel(why)
+		}
+		if err != nil && err != why {
+			t.Error(err)
+		}
+	}
+	if n < 10 || n > 290000 {
+		t.Errorf("%d rows before the end", n)
+	}
+	r.Close()
+	if body.closed != 1 {
+		t.Errorf("closed %d times", body.closed)
+	}
+	r = whole(data).Read(t.Context(), func(context.Context) (io.ReadCloser, error) { return body, nil })
+	for range r.Rows(s) {
+		break // must not be called again
+	}
+	r.Close()
+	if body.closed != 2 {
+		t.Errorf("closed %d times", body.closed)
+	}
+	read(t, whole(data), bytes.NewReader(data)).Close() // nothing is ranged over
+}
+
+type closeCounter struct {
+	io.Reader
+	closed int
+}
+
+func (c *closeCounter) Close() error { c.closed++; return nil }
 
 func TestRowsDoNotAllocate(t *testing.T) {
 	const n = 50000
 	data := zip(t, strings.Repeat("\"src1\",\"logs/obj.bin\",\"10240\",\"2017-03-30T18:06:00.000Z\",\"STANDARD\"\n", n))
 	s := schema(t, plainSchema)
 	allocs := testing.AllocsPerRun(3, func() {
-		for _, err := range Rows(bytes.NewReader(data), file, s) {
+		for _, err := range read(t, whole(data), bytes.NewReader(data)).Rows(s) {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
-	if allocs > 100 {
+	if allocs > 300 {
 		t.Errorf("%v allocations for %d rows", allocs, n)
 	}
 }
 
-func described(data []byte) File {
-	return File{Location: file, Size: int64(len(data)), MD5: md5.Sum(data)}
-}
-
-func TestVerify(t *testing.T) {
+func TestSeal(t *testing.T) {
 	s := schema(t, "Bucket, Key, Size")
 	var text strings.Builder
 	for i := range 200000 { // some pieces long
@@ -165,10 +238,11 @@ func TestVerify(t *testing.T) {
 	if len(data) < 3*pieceSize {
 		t.Fatalf("only %d bytes", len(data))
 	}
-	seal, err := Verify(iotest.HalfReader(bytes.NewReader(data)), described(data), s)
-	if err != nil {
-		t.Fatal(err)
+	first := read(t, whole(data), iotest.HalfReader(bytes.NewReader(data)))
+	if got, err := rendered(first, s); len(got) != 200000 || err != nil || first.Fetched() != int64(len(data)) {
+		t.Fatalf("%d rows, %d bytes, %v", len(got), first.Fetched(), err)
 	}
+	seal := first.Seal()
 	again, err := io.ReadAll(seal.Reader(iotest.HalfReader(bytes.NewReader(data))))
 	if err != nil || !bytes.Equal(again, data) {
 		t.Errorf("the second reading gives %d of %d bytes, %v", len(again), len(data), err)
@@ -192,10 +266,11 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-func TestVerifyRefuses(t *testing.T) {
+// TestDamage: rows may have been yielded, but the end tells.
+func TestDamage(t *testing.T) {
 	s := schema(t, "Bucket, Key, Size")
 	data := zip(t, "b,k,1\n")
-	f := described(data)
+	f := whole(data)
 	other := f
 	other.MD5[0] ^= 1
 	badRow := zip(t, "b,k\n")
@@ -210,19 +285,15 @@ func TestVerifyRefuses(t *testing.T) {
 		{"too short", data[:len(data)-3], f, 3, fmt.Sprintf("it has %d bytes, and the report says %d", len(data)-3, len(data))},
 		{"too long", append(bytes.Clone(data), 0), f, 3, fmt.Sprintf("it has more than the %d bytes", len(data))},
 		{"damage is told before what it leads to", badRow, File{Location: file, Size: int64(len(badRow)), MD5: f.MD5}, 3, "its MD5 is"},
-		{"bad row", badRow, described(badRow), 3, "line 1: the row has 2 columns"},
-		{"bad gzip, as reported", data[:len(data)-3], described(data[:len(data)-3]), 6, "the gzip data ends too soon"},
+		{"bad row", badRow, whole(badRow), 3, "line 1: the row has 2 columns"},
+		{"bad gzip, as reported", data[:len(data)-3], whole(data[:len(data)-3]), 6, "the gzip data ends too soon"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Verify(bytes.NewReader(c.data), c.file, s)
+			_, err := rendered(read(t, c.file, bytes.NewReader(c.data)), s)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file.String()) || fault.ExitCode(err) != c.code {
 				t.Errorf("exit code %d, %v; want %d, %s", fault.ExitCode(err), err, c.code, c.want)
 			}
 		})
-	}
-	broken := errors.New("connection lost")
-	if _, err := Verify(io.MultiReader(bytes.NewReader(data[:9]), iotest.ErrReader(broken)), f, s); err != broken {
-		t.Errorf("a reader that fails: got %v", err)
 	}
 }
 
@@ -238,18 +309,16 @@ func FuzzRows(f *testing.F) {
 			data = zip(t, string(data))
 		}
 		s := schema(t, "Bucket, Key, Size")
-		got, err := render(bytes.NewReader(data), s)
+		r := read(t, whole(data), bytes.NewReader(data))
+		got, err := rendered(r, s)
 		if code := fault.ExitCode(err); err != nil && (code != 3 && code != 6 || !strings.Contains(err.Error(), file.String())) {
 			t.Errorf("exit code %d: %v", code, err)
-		}
-		seal, verr := Verify(bytes.NewReader(data), described(data), s)
-		if (err == nil) != (verr == nil) {
-			t.Fatalf("Rows: %v, Verify: %v", err, verr)
 		}
 		if err != nil {
 			return
 		}
-		if again, err := render(seal.Reader(bytes.NewReader(data)), s); err != nil || !slices.Equal(got, again) {
+		again, err := rendered(read(t, whole(data), r.Seal().Reader(bytes.NewReader(data))), s)
+		if err != nil || !slices.Equal(got, again) {
 			t.Errorf("read again: %q, %v; first %q", again, err, got)
 		}
 	})
@@ -267,23 +336,14 @@ func benchmarkData(b *testing.B) []byte {
 func BenchmarkRows(b *testing.B) {
 	data, s, n := benchmarkData(b), schema(b, plainSchema), 0
 	for b.Loop() {
-		for _, err := range Rows(bytes.NewReader(data), file, s) {
+		r := read(b, whole(data), bytes.NewReader(data))
+		for _, err := range r.Rows(s) {
 			if err != nil {
 				b.Fatal(err)
 			}
 			n++
 		}
-	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
-}
-
-func BenchmarkVerify(b *testing.B) {
-	data, s, n := benchmarkData(b), schema(b, plainSchema), 0
-	for b.Loop() {
-		if _, err := Verify(bytes.NewReader(data), described(data), s); err != nil {
-			b.Fatal(err)
-		}
-		n += 100000
+		r.Close()
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -1,0 +1,132 @@
+package grouper
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/fetch"
+	"s3bundler/internal/inventory"
+	"s3bundler/internal/object"
+)
+
+// filesAhead is how many data files are fetched and decompressed ahead of the
+// one whose rows are taken.
+const filesAhead = 2
+
+// files takes in all data files, in the report's order.
+func (r *run) files(ctx context.Context) error {
+	var started []*inventory.Reading
+	defer func() {
+		for _, reading := range started {
+			reading.Close()
+		}
+	}()
+	for i, f := range r.report.Files {
+		for next := i + len(started); len(started) <= filesAhead && next < len(r.report.Files); next++ {
+			started = append(started, r.read(ctx, r.report.Files[next], nil))
+		}
+		err := r.file(ctx, f, started[0])
+		started[0].Close()
+		started = started[1:]
+		if err != nil {
+			return err
+		}
+		r.log.Debug("read " + f.Location.String())
+	}
+	return nil
+}
+
+// read starts to read f. With a seal, it is read for the second time.
+func (r *run) read(ctx context.Context, f inventory.File, seal *inventory.Seal) *inventory.Reading {
+	return f.Read(ctx, func(ctx context.Context) (io.ReadCloser, error) {
+		body, attr, err := fetch.Stream(ctx, r.store, object.At(f.Location))
+		switch {
+		case err != nil:
+			return nil, err
+		case seal != nil:
+			return sealedBody{seal.Reader(body), body}, nil
+		case attr.Size != f.Size:
+			_ = body.Close() // nothing was read
+			return nil, fault.New(fault.Read, "verify inventory", f.Location.String(),
+				fmt.Errorf("it has %d bytes, and the report says %d", attr.Size, f.Size),
+				"take another delivery of this inventory")
+		}
+		return body, nil
+	})
+}
+
+type sealedBody struct {
+	io.Reader
+	io.Closer
+}
+
+// file takes in one data file. Its batches are held until the file has turned
+// out to be right; if they become too many, they are dropped, and the file is
+// read once more when it has.
+func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Reading) error {
+	holds := true
+	for row, err := range reading.Rows(r.report.Schema) {
+		if err != nil {
+			return fault.As(fault.Download, err)
+		}
+		if r.filter.takes(row) && holds {
+			r.grouping.add(row)
+			if r.grouping.held > r.maxHeld {
+				r.grouping.rewind()
+				holds = false
+			}
+		}
+		if r.stats.Rows%tellEvery == 0 {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			r.stats.Read = r.through + reading.Fetched()
+			r.tell()
+		}
+	}
+	r.through += f.Size
+	r.stats.Read = r.through
+	if !holds {
+		seal := reading.Seal()
+		return r.again(ctx, f, &seal)
+	}
+	return r.upload(ctx)
+}
+
+// again takes in a file that is known to be right.
+func (r *run) again(ctx context.Context, f inventory.File, seal *inventory.Seal) error {
+	r.log.Debug("read again " + f.Location.String())
+	reading := r.read(ctx, f, seal)
+	defer reading.Close()
+	filter := r.filter
+	filter.stats = &Stats{} // the rows are counted
+	for row, err := range reading.Rows(r.report.Schema) {
+		if err != nil {
+			return fault.As(fault.Download, err)
+		}
+		if !filter.takes(row) {
+			continue
+		}
+		r.grouping.add(row)
+		if r.grouping.held > 0 {
+			if err := r.upload(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return r.upload(ctx) // the rows of the open batch stay, too
+}
+
+// upload starts to store the full batches.
+func (r *run) upload(ctx context.Context) error {
+	for _, b := range r.grouping.take() {
+		at := object.Location{Bucket: r.opt.Bucket, Key: r.output.Key(r.batches)}
+		if err := r.uploads.start(ctx, at, b.text); err != nil {
+			return err
+		}
+		r.batches++
+	}
+	return nil
+}
