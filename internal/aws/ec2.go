@@ -61,56 +61,62 @@ func (e *EC2) Zones(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// filterValues is the most values that one filter may have.
+const filterValues = 200
+
 // InstanceTypes returns every size of the families that the region offers,
 // sorted by name, each with the zones that offer it.
 func (e *EC2) InstanceTypes(ctx context.Context, families []string) ([]InstanceType, error) {
-	wanted := []types.Filter{{Name: awssdk.String("instance-type")}}
-	for _, f := range families {
-		wanted[0].Values = append(wanted[0].Values, f+".*")
-	}
-	zones, err := e.offerings(ctx, wanted)
-	if err != nil {
-		return nil, err
-	}
 	c := e.call("DescribeInstanceTypes")
+	wanted := types.Filter{Name: awssdk.String("instance-type")}
+	for _, f := range families {
+		wanted.Values = append(wanted.Values, f+".*")
+	}
 	var all []InstanceType
-	pages := ec2.NewDescribeInstanceTypesPaginator(e.client, &ec2.DescribeInstanceTypesInput{Filters: wanted})
+	var names []string
+	pages := ec2.NewDescribeInstanceTypesPaginator(e.client, &ec2.DescribeInstanceTypesInput{Filters: []types.Filter{wanted}})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fail(ctx, c, err)
 		}
 		for _, i := range page.InstanceTypes {
-			if t := instanceType(i); len(zones[t.Name]) > 0 {
-				t.Zones = zones[t.Name]
-				all = append(all, t)
-			}
+			all = append(all, instanceType(i))
+			names = append(names, string(i.InstanceType))
 		}
 	}
+	zones := map[string][]string{}
+	for some := range slices.Chunk(names, filterValues) {
+		if err := e.offerings(ctx, some, zones); err != nil {
+			return nil, err
+		}
+	}
+	for i := range all {
+		all[i].Zones = slices.Sorted(slices.Values(zones[all[i].Name]))
+	}
+	all = slices.DeleteFunc(all, func(t InstanceType) bool { return len(t.Zones) == 0 })
 	slices.SortFunc(all, func(a, b InstanceType) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-// offerings are the zones by instance type.
-func (e *EC2) offerings(ctx context.Context, wanted []types.Filter) (map[string][]string, error) {
+// offerings adds the zones that offer the instance types to zones.
+func (e *EC2) offerings(ctx context.Context, names []string, zones map[string][]string) error {
 	c := e.call("DescribeInstanceTypeOfferings")
-	zones := map[string][]string{}
 	pages := ec2.NewDescribeInstanceTypeOfferingsPaginator(e.client, &ec2.DescribeInstanceTypeOfferingsInput{
-		LocationType: types.LocationTypeAvailabilityZone, Filters: wanted,
+		LocationType: types.LocationTypeAvailabilityZone,
+		Filters:      []types.Filter{{Name: awssdk.String("instance-type"), Values: names}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fail(ctx, c, err)
+			return fail(ctx, c, err)
 		}
 		for _, o := range page.InstanceTypeOfferings {
-			zones[string(o.InstanceType)] = append(zones[string(o.InstanceType)], awssdk.ToString(o.Location))
+			name := string(o.InstanceType)
+			zones[name] = append(zones[name], awssdk.ToString(o.Location))
 		}
 	}
-	for _, z := range zones {
-		slices.Sort(z)
-	}
-	return zones, nil
+	return nil
 }
 
 func (e *EC2) call(op string) call {
