@@ -10,6 +10,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"s3bundler/internal/fault"
 )
@@ -54,6 +55,8 @@ func Load(ctx context.Context, s Settings) (Config, error) {
 		return Config{}, err
 	}
 	opts := []func(*config.LoadOptions) error{
+		// What the SDK would write to standard error is in the errors.
+		config.WithLogger(logging.Nop{}),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(tuneAPI)),
 	}
 	if s.Region != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -37,6 +38,9 @@ type answer struct {
 	requestID string
 	// region is where the bucket lies, if the answer tells.
 	region string
+	// serverTime is when it was given, by the service's clock; zero if it
+	// does not tell.
+	serverTime time.Time
 	// deleteMarker says that a delete marker stands where an object should.
 	deleteMarker bool
 }

@@ -152,7 +152,7 @@ func TestErrorsOfOperations(t *testing.T) {
 		}, fault.Upload, "CreateMultipartUpload s3://b/k: AccessDenied: Access Denied (request R); allow s3:PutObject", ""},
 		"Part": {func(ctx context.Context, s *S3) error { _, err := s.UploadPart(ctx, l, "u", 1, nil); return err }, fault.Upload, "UploadPart s3://b/k: AccessDenied", ""},
 		"Complete": {func(ctx context.Context, s *S3) error {
-			_, err := s.CompleteUpload(ctx, l, "u", nil, object.Checksum{})
+			_, err := s.CompleteUpload(ctx, l, "u", nil, object.Checksum{}, store.PutOptions{})
 			return err
 		}, fault.Upload, "CompleteMultipartUpload s3://b/k: AccessDenied", ""},
 		"Abort": {func(ctx context.Context, s *S3) error { return s.AbortUpload(ctx, l, "u") }, fault.Upload, "allow s3:AbortMultipartUpload in the caller's IAM policy and in the resource's own policy; the upload's parts cost storage", ""},

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"time"
 )
 
 // maxRefusal bounds what is read of an error's body.
@@ -15,8 +16,10 @@ const maxRefusal = 64 << 10
 func refusal(res *http.Response) answer {
 	defer res.Body.Close()
 	h := res.Header
+	serverTime, _ := http.ParseTime(first(h, "Date"))
 	a := answer{
 		status:       res.StatusCode,
+		serverTime:   serverTime,
 		requestID:    first(h, "X-Amz-Request-Id"),
 		region:       first(h, "X-Amz-Bucket-Region"),
 		deleteMarker: first(h, "X-Amz-Delete-Marker") == "true",
@@ -31,11 +34,16 @@ func refusal(res *http.Response) answer {
 		Message   string
 		RequestID string `xml:"RequestId"`
 		Region    string
+		// ServerTime comes with RequestTimeTooSkewed.
+		ServerTime string
 	}
 	if xml.Unmarshal(text, &e) != nil {
 		return a
 	}
 	a.code, a.message = e.Code, e.Message
+	if at, err := time.Parse(time.RFC3339, e.ServerTime); err == nil {
+		a.serverTime = at
+	}
 	if a.requestID == "" {
 		a.requestID = e.RequestID
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,6 +21,9 @@ import (
 // S3's limits on multipart uploads, see "Amazon S3 multipart upload limits" in
 // the S3 User Guide.
 const maxParts = 10_000
+
+// maxKey is the length of the longest key, in bytes.
+const maxKey = 1024
 
 // copiesAtOnce is how many parts of one copy S3 is asked to copy at a time.
 // The bytes do not pass through here.
@@ -46,7 +48,7 @@ func (s *S3) Copy(ctx context.Context, src object.Object, attr object.Attributes
 		st, err = s.copyWhole(ctx, src, attr, tags, dst, opt)
 	}
 	if err != nil {
-		return store.Stored{}, s.whoseFault(ctx, src, err)
+		return store.Stored{}, s.whoseFault(ctx, src, opt, err)
 	}
 	return st, nil
 }
@@ -85,7 +87,7 @@ func (s *S3) copyWhole(ctx context.Context, src object.Object, attr object.Attri
 	}
 	out, err := invoke(ctx, s, copyCall("CopyObject", src, dst), dst.Bucket, s.client.CopyObject, in, with(sent))
 	if err != nil {
-		return store.Stored{}, exists(err, opt)
+		return store.Stored{}, err
 	}
 	st := store.Stored{VersionID: awssdk.ToString(out.VersionId), Size: attr.Size}
 	if r := out.CopyObjectResult; r != nil {
@@ -152,9 +154,8 @@ func (s *S3) copyParts(ctx context.Context, src object.Object, attr object.Attri
 		}
 		return store.Stored{}, err
 	}
-	st, err = s.complete(ctx, dst, id, parts, object.Checksum{}, opt)
-	if err != nil {
-		return store.Stored{}, exists(err, opt)
+	if st, err = s.complete(ctx, dst, id, parts, object.Checksum{}, opt); err != nil {
+		return store.Stored{}, err
 	}
 	st.Size = attr.Size
 	if sum := attr.Checksum; sum.Algorithm == crcName && st.Checksum.Algorithm == crcName && sum != st.Checksum {
@@ -190,22 +191,30 @@ func overlay(under, top []object.Pair) []object.Pair {
 	return all
 }
 
-// whoseFault settles what the failure of a copy is about: AccessDenied comes
-// for the source, the one object, or for the destination, which ends the run.
-// S3 does not say for which. A byte of the source tells.
-func (s *S3) whoseFault(ctx context.Context, src object.Object, err error) error {
+// whoseFault settles what the failure of a copy is about: the source, which is
+// one object to leave out, or the destination. S3 answers with the same codes
+// for both; reading a byte of the source tells.
+func (s *S3) whoseFault(ctx context.Context, src object.Object, opt store.PutOptions, err error) error {
 	var f *fault.Error
-	if fault.ReasonOf(err) != fault.AccessDenied || !errors.As(err, &f) {
+	if codeOf(err) == "KeyTooLongError" && errors.As(err, &f) && len(src.Key) <= maxKey {
+		f.Reason, f.Hint = fault.BadRow, "the destination's key is longer than 1,024 bytes: shorten the prefix"
+		return err
+	}
+	switch fault.ReasonOf(err) {
+	case fault.AccessDenied, fault.NoSuchKey, fault.Changed:
+	default:
 		return err
 	}
 	body, _, readErr := s.Open(ctx, src, store.Range{Length: 1})
 	if readErr == nil {
-		_, readErr = io.Copy(io.Discard, body)
 		body.Close()
 	}
-	if readErr == nil || errors.Is(readErr, store.ErrRange) {
-		f.Reason = ""
+	if fault.ReasonOf(readErr) != "" || !errors.As(err, &f) {
+		return err
+	}
+	if f.Reason == fault.AccessDenied {
 		f.Hint = "allow s3:PutObject on the destination in the caller's IAM policy and in the bucket's own policy"
 	}
-	return err
+	f.Reason = ""
+	return exists(err, opt)
 }

@@ -86,7 +86,7 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		switch {
 		case !moved && b.learn(a, s.options.Region):
 			moved = true
-		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(res.Header):
+		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime):
 			skewed = true
 		default:
 			return nil, object.Attributes{}, &apiError{answer: a}
@@ -185,14 +185,13 @@ func accept(ctx context.Context, res *http.Response, o object.Object, r store.Ra
 	return &body{ReadCloser: res.Body, ctx: ctx, where: o.Location()}, a, nil
 }
 
-// learn takes the clock's skew from an answer's Date. It reports whether that is
-// news; S3 allows for 15 minutes.
-func (g *getter) learn(h http.Header) bool {
-	t, err := http.ParseTime(first(h, "Date"))
-	if err != nil {
+// learn takes the skew of this machine's clock from S3's. It reports whether
+// that is news; S3 allows for 15 minutes.
+func (g *getter) learn(serverTime time.Time) bool {
+	if serverTime.IsZero() {
 		return false
 	}
-	skew := time.Until(t)
+	skew := time.Until(serverTime)
 	old := time.Duration(g.skew.Swap(int64(skew)))
 	return (skew - old).Abs() > time.Minute
 }
