@@ -15,6 +15,10 @@ import (
 // one whose rows are taken.
 const filesAhead = 2
 
+// maxAttempts is how often a data file is fetched whose bytes do not have the
+// checksum that S3 gives with them.
+const maxAttempts = 4
+
 // files takes in all data files, in the report's order.
 func (r *run) files(ctx context.Context) error {
 	var started []*inventory.Reading
@@ -29,6 +33,12 @@ func (r *run) files(ctx context.Context) error {
 		}
 		err := r.file(ctx, f, started[0])
 		started[0].Close()
+		for attempt := 1; attempt < maxAttempts && fault.ReasonOf(err) == fault.ChecksumMismatch; attempt++ {
+			r.log.Info("read again, damaged on its way: " + f.Location.String())
+			started[0] = r.read(ctx, f, nil)
+			err = r.file(ctx, f, started[0])
+			started[0].Close()
+		}
 		started = started[1:]
 		if err != nil {
 			return err
@@ -64,11 +74,13 @@ type sealedBody struct {
 
 // file takes in one data file. Its batches are held until the file has turned
 // out to be right; if they become too many, they are dropped, and the file is
-// read once more when it has.
+// read once more when it has. A file that fails leaves no trace.
 func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Reading) error {
-	holds := true
+	holds, before := true, r.stats
 	for row, err := range reading.Rows(r.report.Schema) {
 		if err != nil {
+			r.grouping.rewind()
+			r.stats = before
 			return fault.As(fault.Download, err)
 		}
 		if r.filter.takes(row) && holds {

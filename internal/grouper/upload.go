@@ -142,7 +142,9 @@ func (u *uploads) save(ctx context.Context, at object.Location, text []byte) err
 func (u *uploads) find(ctx context.Context, at object.Location, text []byte, digest string) (bool, error) {
 	attr, err := u.store.Head(ctx, object.At(at))
 	switch fault.ReasonOf(err) {
-	case fault.NoSuchKey, fault.AccessDenied: // without s3:ListBucket, S3 denies what is not there
+	case fault.NoSuchKey, fault.AccessDenied, fault.Retry:
+		// Without s3:ListBucket, S3 denies what is not there. Put replaces
+		// nothing, so that not knowing does no harm.
 		return false, nil
 	}
 	if err != nil {
