@@ -81,7 +81,7 @@ func (t *tally) summary(elapsed time.Duration) cli.Summary {
 	s := cli.Summary{Count: t.objects, Unit: "objects", Bytes: t.bytes, DeadLetters: t.letters, Elapsed: elapsed}
 	for _, c := range []cli.Tally{
 		{Unit: "archives", Count: t.archives},
-		{Unit: "copies", Count: t.copies},
+		{Unit: "big objects", Count: t.copies},
 		{Unit: "manifests archived before", Count: t.had},
 		{Unit: "manifests failed", Count: t.bad},
 	} {
