@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,5 +134,56 @@ func TestServe(t *testing.T) {
 	stop()
 	if _, err := client.Get("http://" + addr + health.Path); err == nil {
 		t.Error("it serves on after stop")
+	}
+}
+
+func TestAsk(t *testing.T) {
+	socket := "unix:" + filepath.Join(t.TempDir(), "health.sock")
+	for _, addr := range []string{"127.0.0.1:0", socket} {
+		c := health.New(health.DefaultQuiet)
+		bound, stop, err := health.Serve(t.Context(), addr, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := health.Ask(t.Context(), bound); err != nil {
+			t.Errorf("%s, all well: %v", addr, err)
+		}
+		l, end := c.Start()
+		held, lose := context.WithCancelCause(t.Context())
+		defer lose(nil)
+		l.Work(held, "s3://b/k")
+		lose(queue.ErrLost)
+		if err := health.Ask(t.Context(), bound); err == nil || !strings.Contains(err.Error(), "s3://b/k is worked on") {
+			t.Errorf("%s, a lease lost: %v", addr, err)
+		}
+		end()
+		if _, _, err := health.Serve(t.Context(), bound, c); fault.ExitCode(err) != 2 {
+			t.Errorf("%s is taken: %v, want exit code 2", addr, err)
+		}
+		stop()
+		if err := health.Ask(t.Context(), bound); fault.ExitCode(err) != 1 {
+			t.Errorf("%s after stop: %v, want exit code 1", addr, err)
+		}
+	}
+}
+
+// TestSocketLeftBehind is a worker that was killed and started again.
+func TestSocketLeftBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "health.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, stop, err := health.Serve(t.Context(), "unix:"+path, health.New(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := health.Ask(t.Context(), "unix:"+path); err != nil {
+		t.Error(err)
 	}
 }
