@@ -27,6 +27,7 @@ const (
 // Stats counts what reading took. Its fields may be read at any time.
 type Stats struct {
 	Gets      atomic.Int64 // GET requests sent
+	Errors    atomic.Int64 // of them, failed, whether or not they were sent again
 	Retries   atomic.Int64 // of them, sent again after a failure
 	Throttles atomic.Int64 // answers that asked for fewer requests
 	Bytes     atomic.Int64 // body bytes received
@@ -78,6 +79,9 @@ func (s *source) fill(ctx context.Context, p part, buf []byte, answered func(obj
 			}
 			p.whole = true // an empty object has no range
 			continue
+		}
+		if ctx.Err() == nil {
+			s.stats.Errors.Add(1)
 		}
 		if fault.ReasonOf(err) != fault.Retry || attempt == maxAttempts {
 			return n, err

@@ -29,24 +29,24 @@ type Metrics struct {
 // New returns Metrics that write one line, in one Write, at a time to w.
 func New(w io.Writer) *Metrics { return &Metrics{w: w} }
 
-// GetError counts a GET that failed, whether or not it is tried again.
-func (m *Metrics) GetError() {
+// GetErrors counts n GETs that failed, whether or not they are tried again.
+func (m *Metrics) GetErrors(n int64) {
 	if m != nil {
-		m.getErrors.Add(1)
+		m.getErrors.Add(n)
 	}
 }
 
-// GetRetry counts a GET that is tried again.
-func (m *Metrics) GetRetry() {
+// GetRetries counts n GETs that are tried again.
+func (m *Metrics) GetRetries(n int64) {
 	if m != nil {
-		m.getRetries.Add(1)
+		m.getRetries.Add(n)
 	}
 }
 
-// Throttle counts an answer that asks for fewer requests.
-func (m *Metrics) Throttle() {
+// Throttles counts n answers that ask for fewer requests.
+func (m *Metrics) Throttles(n int64) {
 	if m != nil {
-		m.throttles.Add(1)
+		m.throttles.Add(n)
 	}
 }
 

@@ -27,10 +27,9 @@ func TestEmitGolden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := metrics.New(&out)
 		m.GetLimit(64)
-		m.GetError()
-		m.GetError()
-		m.GetRetry()
-		m.Throttle()
+		m.GetErrors(2)
+		m.GetRetries(1)
+		m.Throttles(1)
 		m.Renewal()
 		m.Redelivery()
 		emit(t, m, metrics.Manifest{
@@ -39,7 +38,7 @@ func TestEmitGolden(t *testing.T) {
 			Duration:    90 * time.Second,
 		})
 		time.Sleep(time.Minute)
-		m.Throttle()
+		m.Throttles(1)
 		m.GetLimit(32)
 		if err := m.Flush(); err != nil {
 			t.Fatal(err)
@@ -154,10 +153,10 @@ func TestCountsOnce(t *testing.T) {
 
 func TestNone(t *testing.T) {
 	var m *metrics.Metrics
-	m.GetError()
-	m.GetRetry()
+	m.GetErrors(1)
+	m.GetRetries(1)
 	m.GetLimit(1)
-	m.Throttle()
+	m.Throttles(1)
 	m.Renewal()
 	m.Redelivery()
 	if err := errors.Join(m.Emit(metrics.Manifest{}), m.Flush()); err != nil {
