@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,12 +31,20 @@ func (o *options) run(cmd *cobra.Command) error {
 	console := o.Console(cmd)
 	b := bundler.New(s3, o.Options, console.Log)
 
-	sum := tally{log: console.Log, letters: map[fault.Reason]int64{}}
+	sum := tally{log: console.Log, letters: map[fault.Reason]int64{}, alone: o.alone()}
 	stop := console.Progress(func() cli.Snapshot { return snapshot(&b.Progress) })
 	err = b.All(cmd.Context(), b.Manifests(cmd.Context(), o.manifests), sum.add)
 	stop()
 	console.Summarize(sum.summary(time.Since(began)))
+	if sum.bad > 0 && !sum.alone && cmd.Context().Err() == nil {
+		return fault.New(fault.KindOf(err), "bundle", "", fmt.Errorf("%d manifests failed, as logged above", sum.bad), "run the same command again: it goes on with them")
+	}
 	return err
+}
+
+// alone reports whether there is but one manifest to do.
+func (o *options) alone() bool {
+	return len(o.manifests) == 1 && o.manifests[0].Key != "" && !strings.HasSuffix(o.manifests[0].Key, "/")
 }
 
 // limitHeap has the garbage collector keep the heap near what the memory flag
@@ -53,14 +63,17 @@ type tally struct {
 	objects, bytes, archives, had, bad int64
 	copies                             int64
 	letters                            map[fault.Reason]int64
+	alone                              bool // the command ends with the error of its only manifest
 }
 
-// add counts one manifest. Its error is logged here where other manifests go
-// on; the command ends with the first one.
+// add counts one manifest, and logs its error where others go on.
 func (t *tally) add(r bundler.Result, err error) {
 	switch {
 	case err != nil:
 		t.bad++
+		if t.alone {
+			return
+		}
 		t.log.Error("gave up "+r.Manifest.String(), "err", err)
 		return
 	case r.Done:
@@ -82,8 +95,8 @@ func (t *tally) summary(elapsed time.Duration) cli.Summary {
 	for _, c := range []cli.Tally{
 		{Unit: "archives", Count: t.archives},
 		{Unit: "big objects", Count: t.copies},
-		{Unit: "manifests archived before", Count: t.had},
-		{Unit: "manifests failed", Count: t.bad},
+		{Unit: "skipped manifests", Count: t.had},
+		{Unit: "failed manifests", Count: t.bad},
 	} {
 		if c.Count > 0 || c.Unit == "archives" {
 			s.More = append(s.More, c)

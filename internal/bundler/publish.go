@@ -31,7 +31,7 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	var p published
 	archived, err := w.head(ctx, w.result.Archive)
 	if err != nil {
-		return p, err
+		return p, &fault.Error{Kind: fault.Upload, Op: "look for an earlier archive", Err: err}
 	}
 	indexed, err := w.head(ctx, w.result.Index)
 	if err != nil {
