@@ -3,12 +3,18 @@ package aws
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
 	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
 )
 
 // isolate clears every AWS_ variable and points the SDK at files that are
@@ -97,4 +103,57 @@ func TestLoadEndsWithContext(t *testing.T) {
 	if _, err := Load(ctx, Settings{Region: "eu-west-1"}); !errors.Is(err, stop) {
 		t.Fatalf("error %v; want the context's cause", err)
 	}
+}
+
+// On an EC2 instance, region and credentials come from its metadata service.
+func TestLoadOnAnInstance(t *testing.T) {
+	isolate(t)
+	answers := map[string]string{
+		"PUT /latest/api/token":                                 "token",
+		"GET /latest/dynamic/instance-identity/document":        `{"region":"eu-central-1"}`,
+		"GET /latest/meta-data/iam/security-credentials/":       "worker",
+		"GET /latest/meta-data/iam/security-credentials/worker": `{"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}`,
+	}
+	imds := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answer, ok := answers[r.Method+" "+r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Method == http.MethodPut {
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+		}
+		io.WriteString(w, answer)
+	})
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds)
+	cfg, err := Load(t.Context(), Settings{})
+	if err != nil || cfg.Region() != "eu-central-1" {
+		t.Fatalf("region %q, error %v", cfg.Region(), err)
+	}
+	c, err := cfg.raw.Credentials.Retrieve(t.Context())
+	if err != nil || c.AccessKeyID != "ASIA" || c.SessionToken != "t" {
+		t.Errorf("credentials of %q, error %v", c.AccessKeyID, err)
+	}
+}
+
+// Credentials that cannot be renewed while the program runs are no fault of
+// the object that is asked for.
+func TestCredentialsEnd(t *testing.T) {
+	bothPaths(t, func(t *testing.T, settings Settings) {
+		cfg := Config{raw: awssdk.Config{Region: "r", BaseEndpoint: str("http://127.0.0.1:1")}, settings: settings}
+		cfg.raw.Credentials = credentials{awssdk.CredentialsProviderFunc(func(context.Context) (awssdk.Credentials, error) {
+			return awssdk.Credentials{}, errors.New("role is gone")
+		})}
+		s := NewS3(cfg)
+		t.Cleanup(s.Close)
+		_, _, open := s.Open(t.Context(), object.Object{Bucket: "b", Key: "k"}, store.Range{})
+		_, head := s.Head(t.Context(), object.Object{Bucket: "b", Key: "k"})
+		for op, err := range map[string]error{"GetObject": open, "HeadObject": head} {
+			want := op + " s3://b/k: get AWS credentials: role is gone; " + hintCredentials
+			if err == nil || err.Error() != want || fault.ReasonOf(err) != "" || fault.KindOf(err) != fault.Download {
+				t.Errorf("%v of reason %q; want %s", err, fault.ReasonOf(err), want)
+			}
+		}
+	})
 }

@@ -120,7 +120,7 @@ func (s *S3) copyParts(ctx context.Context, src object.Object, attr object.Attri
 		if err != nil {
 			// The copy's own failure is what a person must see.
 			if abortErr := s.AbortUpload(ctx, dst, id); abortErr != nil {
-				err = errors.Join(err, abortErr)
+				err = fmt.Errorf("%w; %w", err, abortErr)
 			}
 		}
 	}()

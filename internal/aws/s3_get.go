@@ -96,15 +96,20 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 
 // checkRead refuses what S3 would take for another request.
 func checkRead(o object.Object, r store.Range) error {
+	bad := ""
 	switch {
-	case o.Key == "":
-		return &fault.Error{Reason: fault.BadRow, Op: "GetObject", Where: o.Location().String(), Err: errors.New("no key")}
 	case o.Bucket == "":
-		return &fault.Error{Reason: fault.BadRow, Op: "GetObject", Where: o.Location().String(), Err: errors.New("no bucket")}
+		bad = "no bucket"
+	case o.Key == "":
+		bad = "no key"
 	case r.Offset < 0 || r.Length < 0:
 		return fmt.Errorf("%w: offset %d, length %d", store.ErrRange, r.Offset, r.Length)
+	default:
+		return nil
 	}
-	return nil
+	return &fault.Error{
+		Kind: fault.Download, Reason: fault.BadRow, Op: "read", Where: o.Location().String(), Err: errors.New(bad),
+	}
 }
 
 // send makes the request and waits for the head of its answer.
@@ -199,7 +204,7 @@ func (g *getter) learn(serverTime time.Time) bool {
 // body is an object's content on its way. Read's errors are faults.
 type body struct {
 	io.ReadCloser
-	ctx   context.Context //nolint:containedctx // it is that of the request
+	ctx   context.Context // of the request
 	where object.Location
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -53,7 +54,10 @@ func (s *S3) create(ctx context.Context, in *s3.CreateMultipartUploadInput, opts
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, errors.Join(context.Cause(ctx), s.AbortUpload(ctx, l, awssdk.ToString(out.UploadId)))
+		if err := s.AbortUpload(ctx, l, awssdk.ToString(out.UploadId)); err != nil {
+			return nil, fmt.Errorf("%w; %w", context.Cause(ctx), err)
+		}
+		return nil, context.Cause(ctx)
 	}
 	return out, nil
 }

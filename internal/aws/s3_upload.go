@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 
@@ -31,7 +32,7 @@ func (s *S3) Upload(ctx context.Context, l object.Location, content io.Reader, o
 		Tagging: tagging(opt.Tags), StorageClass: types.StorageClass(opt.StorageClass),
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, RequestPayer: s.payer,
 	}
-	//nolint:staticcheck // Deprecated upstream for a module that has no stable version yet; this file alone knows.
+	//lint:ignore SA1019 Its successor has no stable version yet; only this file knows either.
 	out, err := manager.NewUploader(u, func(m *manager.Uploader) {
 		m.PartSize = s.uploadPart
 		m.Concurrency = uploadsAtOnce
@@ -49,7 +50,7 @@ func (s *S3) Upload(ctx context.Context, l object.Location, content io.Reader, o
 			err = fail(ctx, c, err)
 		}
 		if u.aborted != nil {
-			err = errors.Join(err, u.aborted)
+			err = fmt.Errorf("%w; %w", err, u.aborted)
 		}
 		return store.Stored{}, err
 	}
@@ -132,7 +133,7 @@ func sumOf(r io.Reader) (*string, error) {
 // summed counts and sums what is read until ctx ends. Its fields belong to the
 // reader's goroutine until the upload manager has seen the end.
 type summed struct {
-	ctx context.Context //nolint:containedctx // it is that of the call
+	ctx context.Context // of the call
 	r   io.Reader
 	sum hash.Hash64
 	n   int64

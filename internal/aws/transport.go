@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -38,20 +39,29 @@ const (
 // tuneAPI fits the SDK's transport to many calls at once over HTTP/1.1, which
 // is all that S3 speaks.
 func tuneAPI(tr *http.Transport) {
-	onlyHTTP1(tr)
+	common(tr)
 	tr.MaxIdleConns = 0
 	tr.MaxIdleConnsPerHost = 128
 	tr.IdleConnTimeout = idleTimeout
 	tr.TLSHandshakeTimeout = tlsTimeout
 	tr.WriteBufferSize = partBuffer
+	tr.DialContext = newSpread().dialContext
 }
 
-func onlyHTTP1(tr *http.Transport) {
+// common is what both transports have: HTTP/1.1 alone, bytes as they are, and
+// TLS sessions that are resumed.
+func common(tr *http.Transport) {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	tr.Protocols = &http1
 	tr.ForceAttemptHTTP2 = false
 	tr.DisableCompression = true
+	// Hundreds of connections to one host begin at once: all but the first
+	// resume its TLS session.
+	if tr.TLSClientConfig == nil {
+		tr.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	tr.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 }
 
 // newTransport makes the transport of GETs. What a person configures for the
@@ -64,7 +74,7 @@ func newTransport(sdk awssdk.HTTPClient, inFlight int) *http.Transport {
 	if b, ok := sdk.(interface{ GetTransport() *http.Transport }); ok {
 		tr = b.GetTransport()
 	}
-	onlyHTTP1(tr)
+	common(tr)
 	tr.MaxIdleConns = 0
 	tr.MaxIdleConnsPerHost = inFlight
 	tr.MaxConnsPerHost = 0
@@ -73,9 +83,9 @@ func newTransport(sdk awssdk.HTTPClient, inFlight int) *http.Transport {
 	tr.TLSHandshakeTimeout = tlsTimeout
 	tr.ReadBufferSize = readBuffer
 	tr.WriteBufferSize = writeBuffer
-	dialer := &net.Dialer{Timeout: dialTimeout}
+	dial := newSpread().dialContext
 	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, addr)
+		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
