@@ -1,17 +1,33 @@
 package grouper
 
 import (
+	"bytes"
 	"strconv"
 
+	"github.com/klauspost/compress/s2"
+
+	"s3bundler/internal/fault"
 	"s3bundler/internal/inventory"
 	"s3bundler/internal/manifest"
 )
 
 // batch is the content of one manifest.
 type batch struct {
-	text  []byte
+	text  []byte // nil if it is packed
 	rows  int
 	bytes int64 // of the objects
+	// packed is the text compressed, size its length.
+	packed []byte
+	size   int
+}
+
+// unpack gives the text of a packed batch, in buffer if it is large enough.
+func (b batch) unpack(buffer []byte) ([]byte, error) {
+	text, err := s2.Decode(buffer[:cap(buffer)], b.packed)
+	if err != nil || len(text) != b.size {
+		return nil, fault.New(fault.Compress, "decompress manifest", "in memory", err, "run the same command again")
+	}
+	return text, nil
 }
 
 // grouping cuts rows into batches, none of them empty. Rows since the last
@@ -24,11 +40,15 @@ type grouping struct {
 	// back.
 	buffer func() []byte
 	drop   func([]byte)
+	// packs says that batches may have to wait for long: their texts are kept
+	// compressed, but for the first one, which a rewind needs.
+	packs bool
 
-	open   batch   // takes the next row
-	full   []batch // until take
-	held   int     // bytes of text in full
-	marked batch   // what open was at the mark; full was empty
+	open    batch   // takes the next row
+	full    []batch // until take
+	held    int     // bytes of memory in full
+	marked  batch   // what open was at the mark; full was empty
+	scratch []byte
 }
 
 // add puts a row into the open batch.
@@ -47,11 +67,20 @@ func (g *grouping) add(row *inventory.Row) {
 
 // cut ends the open batch, unless it is empty.
 func (g *grouping) cut() {
-	if g.open.rows > 0 {
-		g.full = append(g.full, g.open)
-		g.held += len(g.open.text)
-		g.open = batch{}
+	b := g.open
+	if b.rows == 0 {
+		return
 	}
+	b.size = len(b.text)
+	if g.packs && len(g.full) > 0 {
+		g.scratch = s2.Encode(g.scratch[:cap(g.scratch)], b.text)
+		b.packed = bytes.Clone(g.scratch)
+		g.drop(b.text)
+		b.text = nil
+	}
+	g.full = append(g.full, b)
+	g.held += len(b.text) + len(b.packed)
+	g.open = batch{}
 }
 
 // take returns the full batches, in order, and makes a mark: their rows and

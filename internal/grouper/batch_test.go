@@ -33,6 +33,7 @@ func addSizes(g *grouping, sizes []int64) {
 // texts shows batches as "0:4 1:5", number and size of each row.
 func texts(t *testing.T, batches []batch) (got []string) {
 	for _, b := range batches {
+		b.text = unpacked(t, b)
 		text := strings.ReplaceAll(strings.TrimSuffix(string(b.text), "\n"), "\n", " ")
 		got = append(got, strings.ReplaceAll(strings.ReplaceAll(text, "b,", ""), ",", ":"))
 		if b.rows != strings.Count(string(b.text), "\n") {
@@ -40,6 +41,18 @@ func texts(t *testing.T, batches []batch) (got []string) {
 		}
 	}
 	return got
+}
+
+func unpacked(t *testing.T, b batch) []byte {
+	t.Helper()
+	if b.packed == nil {
+		return b.text
+	}
+	text, err := b.unpack(nil)
+	if err != nil || b.text != nil {
+		t.Fatal(err, b)
+	}
+	return text
 }
 
 func TestGrouping(t *testing.T) {
@@ -59,17 +72,20 @@ func TestGrouping(t *testing.T) {
 		{"each of its own", 1, 1, sizes(0, 1, 2), []string{"0:0", "1:1", "2:2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newGrouping(c.maxBytes, c.maxRows)
-			addSizes(g, c.sizes)
-			g.cut()
-			g.cut()
-			held := g.held
-			got := texts(t, g.take())
-			if !slices.Equal(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-			if again := g.take(); len(again) > 0 || g.held > 0 || (held > 0) != (len(got) > 0) {
-				t.Errorf("%d bytes held; taken again: %q", held, texts(t, again))
+			for _, packs := range []bool{false, true} {
+				g := newGrouping(c.maxBytes, c.maxRows)
+				g.packs = packs
+				addSizes(g, c.sizes)
+				g.cut()
+				g.cut()
+				held := g.held
+				got := texts(t, g.take())
+				if !slices.Equal(got, c.want) {
+					t.Errorf("got %q, want %q", got, c.want)
+				}
+				if again := g.take(); len(again) > 0 || g.held > 0 || (held > 0) != (len(got) > 0) {
+					t.Errorf("%d bytes held; taken again: %q", held, texts(t, again))
+				}
 			}
 		})
 	}
@@ -91,6 +107,7 @@ func TestRewind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, want := newGrouping(1000, 4), newGrouping(1000, 4)
+			g.packs = true
 			addSizes(g, c.before)
 			addSizes(want, c.before)
 			taken := texts(t, g.take())
@@ -114,10 +131,12 @@ func TestRewind(t *testing.T) {
 // FuzzGrouping: no batch is empty, none goes on once it is full, and together
 // they are all rows in order, also if some were taken back and added again.
 func FuzzGrouping(f *testing.F) {
-	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3, uint8(2), uint8(3))
-	f.Add([]byte{0, 0, 0}, int64(1), 1, uint8(0), uint8(0))
-	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int, mark, back uint8) {
+	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3, uint8(2), uint8(3), false)
+	f.Add([]byte{0, 0, 0}, int64(1), 1, uint8(0), uint8(0), true)
+	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int, mark, back uint8, packs bool) {
 		g := newGrouping(max(maxBytes, 1), max(maxRows, 1))
+		g.packs = packs
+		g.drop = func(text []byte) { clear(text) } // as if it were used again
 		var want strings.Builder
 		var s []int64
 		rows := make([]*inventory.Row, len(in))
@@ -156,7 +175,7 @@ func FuzzGrouping(f *testing.F) {
 			if next += b.rows; next < len(s) && b.rows < g.maxRows && sum < g.maxBytes {
 				t.Fatal("it was not full")
 			}
-			text.Write(b.text)
+			text.Write(unpacked(t, b))
 		}
 		if text.String() != want.String() {
 			t.Errorf("got %q, want %q", text.String(), want.String())

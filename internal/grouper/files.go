@@ -15,6 +15,10 @@ import (
 // one whose rows are taken.
 const filesAhead = 2
 
+// textRatio is how much longer than a data file, which is compressed, the
+// manifests made from it are at most, as a rule.
+const textRatio = 4
+
 // maxAttempts is how often a data file is fetched whose bytes do not have the
 // checksum that S3 gives with them.
 const maxAttempts = 4
@@ -77,6 +81,7 @@ type sealedBody struct {
 // read once more when it has. A file that fails leaves no trace.
 func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Reading) error {
 	holds, before := true, r.stats
+	r.grouping.packs = f.Size > int64(r.maxHeld)/textRatio
 	for row, err := range reading.Rows(r.report.Schema) {
 		if err != nil {
 			r.grouping.rewind()
@@ -112,6 +117,7 @@ func (r *run) again(ctx context.Context, f inventory.File, seal *inventory.Seal)
 	r.log.Debug("read again " + f.Location.String())
 	reading := r.read(ctx, f, seal)
 	defer reading.Close()
+	r.grouping.packs = false // they need not wait
 	filter := r.filter
 	filter.stats = &Stats{} // the rows are counted
 	for row, err := range reading.Rows(r.report.Schema) {
@@ -135,7 +141,7 @@ func (r *run) again(ctx context.Context, f inventory.File, seal *inventory.Seal)
 func (r *run) upload(ctx context.Context) error {
 	for _, b := range r.grouping.take() {
 		at := object.Location{Bucket: r.opt.Bucket, Key: r.output.Key(r.batches)}
-		if err := r.uploads.start(ctx, at, b.text); err != nil {
+		if err := r.uploads.start(ctx, at, b); err != nil {
 			return err
 		}
 		r.batches++

@@ -73,10 +73,10 @@ func (u *uploads) buffer() []byte {
 	}
 }
 
-// start stores text at a location as soon as there is room. text is the
+// start stores the text of b at a location as soon as there is room. b is the
 // uploads' from now on. A failure cancels the run.
-func (u *uploads) start(ctx context.Context, at object.Location, text []byte) error {
-	size := min(int64(len(text)), uploadBytes)
+func (u *uploads) start(ctx context.Context, at object.Location, b batch) error {
+	size := min(int64(b.size), uploadBytes)
 	if u.count.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
@@ -84,14 +84,24 @@ func (u *uploads) start(ctx context.Context, at object.Location, text []byte) er
 		u.count.Release(1)
 		return context.Cause(ctx)
 	}
-	u.last = len(text)
+	u.last = b.size
+	if b.packed != nil {
+		b.text = u.buffer()
+	}
 	u.workers.Go(func() {
 		defer u.count.Release(1)
 		defer u.room.Release(size)
-		if err := u.save(ctx, at, text); err != nil {
+		var err error
+		if b.packed != nil {
+			b.text, err = b.unpack(b.text)
+		}
+		if err == nil {
+			err = u.save(ctx, at, b.text)
+		}
+		if err != nil {
 			u.cancel(fault.As(fault.Upload, err))
 		}
-		u.drop(text)
+		u.drop(b.text)
 	})
 	return nil
 }
