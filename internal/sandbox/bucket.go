@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,14 +16,22 @@ type bucket struct {
 	discard bool
 	disk    *bucketDir // nil in memory
 
-	mu         sync.RWMutex
-	versioning string // "", Enabled or Suspended
-	objects    map[string]*entry
-	keys       []string // sorted; holds every key of objects unless dirty
-	added      []string // keys since keys was sorted, in no order
-	dirty      bool
-	uploads    map[string]*upload
-	completed  map[string]completion
+	// versioning holds a string: Enabled, Suspended, or nothing.
+	versioning atomic.Value
+
+	mu        sync.RWMutex
+	objects   map[string]*entry
+	keys      []string // sorted; holds every key of objects unless dirty
+	added     []string // keys since keys was sorted, in no order
+	dirty     bool
+	uploads   map[string]*upload
+	completed map[string]completion
+}
+
+// versioned is the bucket's versioning status; empty if it never had any.
+func (b *bucket) versioned() string {
+	status, _ := b.versioning.Load().(string)
+	return status
 }
 
 // entry is a key's versions, the newest first. There is at least one.
@@ -92,7 +101,7 @@ func (b *bucket) find(key, id string) (*version, error) {
 // add makes v the newest version of key. The lock is held.
 func (b *bucket) add(key string, v *version) error {
 	v.ID = "null"
-	if b.versioning == "Enabled" {
+	if b.versioned() == "Enabled" {
 		v.ID = newVersionID()
 	}
 	e := b.objects[key]

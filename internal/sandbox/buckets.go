@@ -34,7 +34,7 @@ func (s *Server) CreateBucket(name string, opt BucketOptions) error {
 	b := newBucket(name, s.now())
 	b.region, b.discard = opt.Region, opt.Discard
 	if opt.Versioned {
-		b.versioning = "Enabled"
+		b.versioning.Store("Enabled")
 	}
 	if s.disk != nil {
 		b.disk = s.disk.bucket(name)
@@ -51,7 +51,7 @@ func (b *bucket) save() error {
 	if b.disk == nil {
 		return nil
 	}
-	return b.disk.save(savedBucket{b.region, b.created, b.discard, b.versioning})
+	return b.disk.save(savedBucket{b.region, b.created, b.discard, b.versioned()})
 }
 
 // bucket finds a bucket.
@@ -108,7 +108,7 @@ func (s *Server) deleteBucket(q *request) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.objects) > 0 || len(b.uploads) > 0 {
+	if len(b.objects) > 0 {
 		return fail("BucketNotEmpty", "The bucket you tried to delete is not empty", field{"BucketName", q.bucket})
 	}
 	if b.disk != nil {
@@ -130,7 +130,7 @@ func (s *Server) headBucket(q *request) error {
 	if region == "" {
 		region = s.opt.Region
 	}
-	q.w.Header().Set("x-amz-bucket-region", region)
+	q.w.Header().Set("X-Amz-Bucket-Region", region)
 	q.w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -181,11 +181,8 @@ func (s *Server) getBucketVersioning(q *request) error {
 	if err != nil {
 		return err
 	}
-	b.mu.RLock()
-	status := b.versioning
-	b.mu.RUnlock()
 	d := newXML("VersioningConfiguration")
-	d.optional("Status", status)
+	d.optional("Status", b.versioned())
 	q.writeXML(http.StatusOK, d)
 	return nil
 }
@@ -207,7 +204,7 @@ func (s *Server) putBucketVersioning(q *request) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.versioning = config.Status
+	b.versioning.Store(config.Status)
 	if err := b.save(); err != nil {
 		return err
 	}

@@ -180,9 +180,9 @@ func (q *request) expected(u *upload, sum checksum, size int64) error {
 }
 
 func (q *request) answerComplete(b *bucket, v *version) {
-	q.w.Header().Set("x-amz-server-side-encryption", v.encryption())
+	q.w.Header().Set("X-Amz-Server-Side-Encryption", v.encryption())
 	if v.ID != "null" {
-		q.w.Header().Set("x-amz-version-id", v.ID)
+		q.w.Header().Set("X-Amz-Version-Id", v.ID)
 	}
 	d := newXML("CompleteMultipartUploadResult")
 	d.text("Location", "http://"+q.r.Host+escapeURI("/"+b.name+"/"+q.key, true))

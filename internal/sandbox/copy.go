@@ -104,10 +104,10 @@ func (s *Server) copyObject(q *request) error {
 	if err := q.publish(to, v); err != nil {
 		return err
 	}
-	if source.versioning != "" {
-		q.w.Header().Set("x-amz-copy-source-version-id", old.ID)
+	if source.versioned() != "" {
+		q.w.Header().Set("X-Amz-Copy-Source-Version-Id", old.ID)
 	}
-	q.w.Header().Set("x-amz-server-side-encryption", v.encryption())
+	q.w.Header().Set("X-Amz-Server-Side-Encryption", v.encryption())
 	d := newXML("CopyObjectResult")
 	d.time("LastModified", v.Modified)
 	d.etag(v.ETag)

@@ -38,7 +38,7 @@ func (s *Server) delete(b *bucket, key, id, etag string) (deletion, error) {
 		}
 		return deletion{v.Marker, id}, b.remove(key, v)
 	}
-	if b.versioning == "" {
+	if b.versioned() == "" {
 		v := b.latest(key)
 		if v == nil {
 			return deletion{}, nil
@@ -62,10 +62,10 @@ func (s *Server) deleteObject(q *request) error {
 		return err
 	}
 	if done.id != "" {
-		q.w.Header().Set("x-amz-version-id", done.id)
+		q.w.Header().Set("X-Amz-Version-Id", done.id)
 	}
 	if done.marker {
-		q.w.Header().Set("x-amz-delete-marker", "true")
+		q.w.Header().Set("X-Amz-Delete-Marker", "true")
 	}
 	q.w.WriteHeader(http.StatusNoContent)
 	return nil

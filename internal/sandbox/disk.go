@@ -81,7 +81,8 @@ func (d *disk) load() (map[string]*bucket, error) {
 			return nil, err
 		}
 		b := newBucket(filepath.Base(filepath.Dir(f)), saved.Created)
-		b.region, b.discard, b.versioning = saved.Region, saved.Discard, saved.Versioning
+		b.region, b.discard = saved.Region, saved.Discard
+		b.versioning.Store(saved.Versioning)
 		b.disk = d.bucket(b.name)
 		if err := d.loadKeys(b); err != nil {
 			return nil, err
@@ -153,7 +154,9 @@ func (b *bucketDir) store(key string, e *entry, gone []*version) error {
 			if err != nil {
 				return err
 			}
-			v.content = placed
+			if placed != c {
+				v.content = placed
+			}
 			fresh[placed.path] = true
 			if s.File, err = filepath.Rel(filepath.Dir(b.content), placed.path); err != nil {
 				return err

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,6 +48,21 @@ const (
 	// answer.
 	LoseAnswer Kind = "LoseAnswer"
 )
+
+// kinds lists all of them.
+func kinds() []Kind {
+	return []Kind{Latency, SlowDown, InternalError, InternalErrorIn200, AccessDenied, InvalidObjectState, CutBody, StallBody,
+		CorruptBody, WrongChecksum, Replace, Reset, LoseAnswer}
+}
+
+// UnmarshalText refuses a kind that there is not.
+func (k *Kind) UnmarshalText(text []byte) error {
+	if !slices.Contains(kinds(), Kind(text)) {
+		return fmt.Errorf("there is no fault %q", text)
+	}
+	*k = Kind(text)
+	return nil
+}
 
 // Fault is what goes wrong.
 type Fault struct {

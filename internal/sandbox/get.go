@@ -24,7 +24,7 @@ func (s *Server) getObject(q *request) error {
 	}
 	h := q.w.Header()
 	if err := q.readConditions(v); err != nil {
-		h.Set("ETag", `"`+v.ETag+`"`)
+		h.Set("Etag", `"`+v.ETag+`"`)
 		h.Set("Last-Modified", httpTime(v.Modified))
 		return err
 	}
@@ -85,27 +85,27 @@ func (q *request) openVersion(b *bucket, open bool) (*version, reader, error) {
 // describe puts all that S3 says about a version into the answer.
 func (q *request) describe(b *bucket, v *version) {
 	h := q.w.Header()
-	h.Set("ETag", `"`+v.ETag+`"`)
+	h.Set("Etag", `"`+v.ETag+`"`)
 	h.Set("Last-Modified", httpTime(v.Modified))
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("x-amz-server-side-encryption", v.encryption())
+	h.Set("X-Amz-Server-Side-Encryption", v.encryption())
 	for _, f := range v.Headers {
 		h.Set(f.Name, f.Value)
 	}
 	for _, f := range v.Metadata {
-		h.Set("x-amz-meta-"+f.Name, headerValue(f.Value))
+		h.Set("X-Amz-Meta-"+f.Name, headerValue(f.Value))
 	}
 	if len(v.Tags) > 0 {
-		h.Set("x-amz-tagging-count", strconv.Itoa(len(v.Tags)))
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(len(v.Tags)))
 	}
 	if v.Class != "" {
-		h.Set("x-amz-storage-class", v.Class)
+		h.Set("X-Amz-Storage-Class", v.Class)
 	}
 	if v.Restore != nil {
-		h.Set("x-amz-restore", v.Restore.header(q.r.Method == http.MethodHead))
+		h.Set("X-Amz-Restore", v.Restore.header(q.r.Method == http.MethodHead))
 	}
-	if b.versioning != "" {
-		h.Set("x-amz-version-id", v.ID)
+	if b.versioned() != "" {
+		h.Set("X-Amz-Version-Id", v.ID)
 	}
 	if len(q.query) > 0 {
 		q.overrideHeaders(h)
@@ -142,7 +142,11 @@ func (q *request) readConditions(v *version) error {
 }
 
 func conditionTime(h http.Header, name string) (time.Time, bool) {
-	t, err := http.ParseTime(h.Get(name))
+	value := h.Get(name)
+	if value == "" {
+		return time.Time{}, false
+	}
+	t, err := http.ParseTime(value)
 	return t, err == nil
 }
 

@@ -24,8 +24,8 @@ func (s *Server) createMultipartUpload(q *request) error {
 	b.uploads[u.id] = u
 	b.mu.Unlock()
 	if u.named {
-		q.w.Header().Set("x-amz-checksum-algorithm", u.algorithm)
-		q.w.Header().Set("x-amz-checksum-type", u.kind)
+		q.w.Header().Set("X-Amz-Checksum-Algorithm", u.algorithm)
+		q.w.Header().Set("X-Amz-Checksum-Type", u.kind)
 	}
 	d := newXML("InitiateMultipartUploadResult")
 	d.text("Bucket", b.name)
@@ -120,8 +120,8 @@ func (s *Server) uploadPartCopy(q *request) error {
 	if err := u.add(b, p); err != nil {
 		return err
 	}
-	if source.versioning != "" {
-		q.w.Header().Set("x-amz-copy-source-version-id", old.ID)
+	if source.versioned() != "" {
+		q.w.Header().Set("X-Amz-Copy-Source-Version-Id", old.ID)
 	}
 	d := newXML("CopyPartResult")
 	d.time("LastModified", p.modified)

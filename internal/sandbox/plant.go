@@ -61,7 +61,10 @@ func (s *Server) Plant(bucket, key string, p Planted) (etag, versionID string, e
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return v.ETag, v.ID, b.add(key, v)
+	if err := b.add(key, v); err != nil {
+		return "", "", err
+	}
+	return v.ETag, v.ID, nil
 }
 
 func (p Planted) version(now time.Time) (*version, error) {

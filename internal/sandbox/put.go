@@ -59,7 +59,7 @@ func (s *Server) putObject(q *request) error {
 	h := q.w.Header()
 	h.Set("ETag", `"`+v.ETag+`"`)
 	setChecksum(h, v.Checksum)
-	h.Set("x-amz-server-side-encryption", v.encryption())
+	h.Set("X-Amz-Server-Side-Encryption", v.encryption())
 	q.w.WriteHeader(http.StatusOK)
 	s.notify(b.name, q.key, v, "ObjectCreated:Put")
 	return nil
@@ -91,8 +91,8 @@ func (q *request) publish(b *bucket, v *version) error {
 		b.drop(v.content)
 		return err
 	}
-	if b.versioning != "" {
-		q.w.Header().Set("x-amz-version-id", v.ID)
+	if b.versioned() != "" {
+		q.w.Header().Set("X-Amz-Version-Id", v.ID)
 	}
 	return nil
 }

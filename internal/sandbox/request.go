@@ -76,8 +76,8 @@ func (s *Server) serveS3(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	h := w.Header()
-	h.Set("x-amz-request-id", q.id)
-	h.Set("x-amz-id-2", q.hostID())
+	h.Set("X-Amz-Request-Id", q.id)
+	h.Set("X-Amz-Id-2", q.hostID())
 	h.Set("Server", "AmazonS3")
 
 	if !fault.wait(r.Context(), s.ctx) {
@@ -87,11 +87,9 @@ func (s *Server) serveS3(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault.prepare(q)
-	err := malformed
-	if err == nil {
-		err = q.handle()
-	}
-	if err != nil {
+	if malformed != nil {
+		q.fail(errURI(r))
+	} else if err := q.handle(); err != nil {
 		q.fail(err)
 	}
 	fault.finish(q)
@@ -100,7 +98,7 @@ func (s *Server) serveS3(w http.ResponseWriter, r *http.Request) {
 // handle checks who asks for what, and does it.
 func (q *request) handle() error {
 	if !utf8.ValidString(q.key) || strings.IndexByte(q.key, 0) >= 0 {
-		return fail("InvalidURI", "Couldn't parse the specified URI.", field{"URI", q.r.URL.EscapedPath()})
+		return errURI(q.r)
 	}
 	if len(q.key) > maxKey {
 		return fail("KeyTooLongError", "Your key is too long", field{"Size", fmt.Sprint(len(q.key))},
@@ -120,6 +118,10 @@ func (q *request) handle() error {
 		return fail("NotImplemented", "A header or query you provided implies functionality that is not implemented")
 	}
 	return q.s.routes[q.op](q.s, q)
+}
+
+func errURI(r *http.Request) *apiError {
+	return fail("InvalidURI", "Couldn't parse the specified URI.", field{"URI", r.URL.RequestURI()})
 }
 
 // maxKey is the longest key in bytes of UTF-8.
@@ -153,7 +155,14 @@ func (q *request) fail(err error) {
 
 // requestID gives 16 characters that no other request of this server has.
 func (s *Server) requestID() string {
-	return fmt.Sprintf("%016X", (s.sequence.Add(1)^s.boot)*0x9E3779B97F4A7C15)
+	// Multiplied by an odd number, different numbers stay different.
+	n := (s.sequence.Add(1) + s.boot) * golden
+	var id [16]byte
+	for i := range id {
+		id[i] = "0123456789ABCDEF"[n>>60]
+		n <<= 4
+	}
+	return string(id[:])
 }
 
 // hostID stands in for the name of one of S3's hosts.

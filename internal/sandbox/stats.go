@@ -23,8 +23,7 @@ func (c *counters) prepare(routes map[string]handlerFunc) {
 		c.requests[op] = new(atomic.Int64)
 	}
 	c.faults = map[Kind]*atomic.Int64{}
-	for _, k := range []Kind{Latency, SlowDown, InternalError, InternalErrorIn200, AccessDenied, InvalidObjectState,
-		CutBody, StallBody, CorruptBody, WrongChecksum, Replace, Reset, LoseAnswer} {
+	for _, k := range kinds() {
 		c.faults[k] = new(atomic.Int64)
 	}
 }

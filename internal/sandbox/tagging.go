@@ -37,8 +37,8 @@ func (s *Server) getObjectTagging(q *request) error {
 	if err != nil {
 		return err
 	}
-	if b.versioning != "" {
-		q.w.Header().Set("x-amz-version-id", v.ID)
+	if b.versioned() != "" {
+		q.w.Header().Set("X-Amz-Version-Id", v.ID)
 	}
 	d := newXML("Tagging")
 	d.begin("TagSet")
@@ -84,8 +84,8 @@ func (q *request) setTags(tags []field, status int) error {
 	if err := b.replaceVersion(q.key, v, &changed); err != nil {
 		return err
 	}
-	if b.versioning != "" {
-		q.w.Header().Set("x-amz-version-id", v.ID)
+	if b.versioned() != "" {
+		q.w.Header().Set("X-Amz-Version-Id", v.ID)
 	}
 	q.w.WriteHeader(status)
 	return nil
