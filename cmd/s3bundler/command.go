@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"s3bundler/internal/bundler"
 	"s3bundler/internal/cli"
@@ -21,13 +22,23 @@ in <manifest>.dlq, which is a manifest itself: run it again with
 
 Manifests come from -m: one object, or with a slash at the end all below it. A
 manifest that is archived already is passed over, so the same command goes on
-where it was stopped.`
+where it was stopped.
+
+With -q they come from an SQS queue: S3's events, also through SNS or
+EventBridge, or {"Bucket": B, "Key": K}. A message is deleted when the archives
+of all its manifests are stored; if one fails, the message stays for the
+queue's redrive policy, and the worker goes on. On SIGTERM, SIGINT and notice
+that a Spot instance or its task will be stopped, the worker receives no more,
+ends what it can within the grace period, and hands back the rest.`
 
 const examples = `  # all manifests that s3grouper wrote
   s3bundler -m s3://archive/manifests/ -b archive -p archive
 
   # one, compressed
-  s3bundler -m s3://archive/manifests/x-manifest.0.index -b archive -p archive -c`
+  s3bundler -m s3://archive/manifests/x-manifest.0.index -b archive -p archive -c
+
+  # a worker, until it is stopped
+  s3bundler -q manifests -b archive -p archive -n 0`
 
 // spelling is what POSIX flags don't know and scripts hold.
 func spelling() cli.Spelling {
@@ -40,6 +51,7 @@ type options struct {
 	bundler.Options
 	bucket, prefix string
 	manifests      []object.Location
+	queue          queueOptions
 	requesterPays  bool
 	sdkGet         bool
 }
@@ -51,23 +63,27 @@ func newCommand() *cobra.Command {
 		Memory:   bundler.DefaultMemory,
 		InFlight: bundler.DefaultInFlight,
 		Workers:  1,
-	}}
+	}, queue: defaultQueueOptions()}
 	cmd := &cobra.Command{
-		Use:                   "s3bundler -m s3://BUCKET/KEY -b BUCKET [flags]",
+		Use:                   "s3bundler {-m s3://BUCKET/KEY | -q QUEUE} -b BUCKET [flags]",
 		Short:                 "Pack the objects that manifests name into archives in S3",
 		Long:                  description,
 		Example:               examples,
 		Args:                  cobra.NoArgs,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(cmd.Flags()); err != nil {
 				return err
+			}
+			if o.queue.name != "" {
+				return o.serve(cmd)
 			}
 			return o.run(cmd)
 		},
 	}
 	fs := cmd.Flags()
 	fs.VarP(cli.URIs(&o.manifests), "manifest", "m", "a manifest, or all below a prefix that ends in /; may be repeated")
+	fs.StringVarP(&o.queue.name, "queue", "q", "", "take manifests from this SQS `QUEUE`: its name, URL or ARN")
 	fs.StringVarP(&o.bucket, "bucket", "b", "", "`BUCKET` for the archives")
 	fs.StringVarP(&o.prefix, "prefix", "p", "", "`PREFIX` of the archives' keys")
 	fs.VarP(&o.Fields, "fieldnames", "f", "the manifests' columns, as s3grouper was told")
@@ -79,16 +95,20 @@ func newCommand() *cobra.Command {
 	fs.BoolVar(&o.requesterPays, "requester-pays", false, "agree to pay for requests to Requester Pays buckets")
 	fs.BoolVar(&o.sdkGet, "sdk-get", false, "send GETs through the AWS SDK, to compare")
 	_ = fs.MarkHidden("sdk-get") // it fails for unknown flags alone
+	o.queue.add(fs)
 	o.Add(cmd)
+	cmd.AddCommand(newHealthCheck())
 	cli.Exits(cmd, fault.Read, fault.Upload, fault.Download, fault.Compress, fault.API)
 	return cmd
 }
 
 // check finds what the flags alone show to be wrong.
-func (o *options) check() error {
+func (o *options) check(fs *pflag.FlagSet) error {
 	switch {
-	case len(o.manifests) == 0:
-		return cli.Usagef("nothing to do: name a manifest with -m")
+	case len(o.manifests) > 0 && o.queue.name != "":
+		return cli.Usagef("manifests come from -m or from -q, not from both")
+	case len(o.manifests) == 0 && o.queue.name == "":
+		return cli.Usagef("nothing to do: name a manifest with -m or a queue with -q")
 	case o.bucket == "":
 		return cli.Usagef("nowhere to go: name the bucket for the archives with -b")
 	case o.Workers < 1 || o.InFlight < 1:
@@ -97,5 +117,5 @@ func (o *options) check() error {
 		return cli.Usagef("--memory %s is too little: 32MB is the least", o.Memory)
 	}
 	o.Archive = layout.In(o.bucket, o.prefix)
-	return nil
+	return o.queue.check(fs)
 }

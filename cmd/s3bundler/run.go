@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -19,10 +20,7 @@ import (
 func (o *options) run(cmd *cobra.Command) error {
 	began := time.Now()
 	limitHeap(o.Memory)
-	cfg, err := aws.Load(cmd.Context(), aws.Settings{
-		Region: o.Region, Profile: o.Profile, EndpointURL: o.EndpointURL,
-		RequesterPays: o.requesterPays, SDKGet: o.sdkGet, GetsInFlight: o.InFlight,
-	})
+	cfg, err := o.load(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -40,6 +38,13 @@ func (o *options) run(cmd *cobra.Command) error {
 		return fault.New(fault.KindOf(err), "bundle", "", fmt.Errorf("%d manifests failed, as logged above", sum.bad), "run the same command again: it goes on with them")
 	}
 	return err
+}
+
+func (o *options) load(ctx context.Context) (aws.Config, error) {
+	return aws.Load(ctx, aws.Settings{
+		Region: o.Region, Profile: o.Profile, EndpointURL: o.EndpointURL,
+		RequesterPays: o.requesterPays, SDKGet: o.sdkGet, GetsInFlight: o.InFlight,
+	})
 }
 
 // alone reports whether there is but one manifest to do.
