@@ -40,15 +40,15 @@ func fetch(url string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// list gives the keys of the archive bucket below prefix.
-func (w *world) list(prefix string) (keys []string, err error) {
+// list gives the keys of a bucket.
+func (w *world) list(bucket string) (keys []string, err error) {
 	token := ""
 	for {
-		q := url.Values{"list-type": {"2"}, "prefix": {prefix}, "encoding-type": {"url"}}
+		q := url.Values{"list-type": {"2"}, "encoding-type": {"url"}}
 		if token != "" {
 			q.Set("continuation-token", token)
 		}
-		body, err := fetch(w.url(archiveBucket, "") + "?" + q.Encode())
+		body, err := fetch(w.url(bucket, "") + "?" + q.Encode())
 		if err != nil {
 			return nil, err
 		}
@@ -72,18 +72,18 @@ func (w *world) list(prefix string) (keys []string, err error) {
 	}
 }
 
-// export writes what lies in the archive bucket into files, and names them.
-func (w *world) export() error {
-	keys, err := w.list("")
+// export writes what lies in a bucket into files, and names them.
+func (w *world) export(bucket string) error {
+	keys, err := w.list(bucket)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		body, err := w.get(archiveBucket, key)
+		body, err := w.get(bucket, key)
 		if err != nil {
 			return err
 		}
-		file := filepath.Join(w.out, filepath.FromSlash(key))
+		file := filepath.Join(w.out, bucket, filepath.FromSlash(key))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
@@ -98,11 +98,11 @@ func (w *world) export() error {
 	return nil
 }
 
-// account looks for every row of the inventory below prefix: in archives, in
+// account looks for every row of the inventory in a bucket: in archives, in
 // copies of big objects, in dead letters.
-func (w *world) account(prefix string) error {
+func (w *world) account(bucket string) error {
 	found := map[string][]string{}
-	keys, err := w.list("")
+	keys, err := w.list(bucket)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (w *world) account(prefix string) error {
 	}
 	members, copies, letters := 0, 0, 0
 	for _, key := range keys {
-		body, err := w.get(archiveBucket, key)
+		body, err := w.get(bucket, key)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,6 @@ func (w *world) account(prefix string) error {
 				k := object.DecodeKey(r[1])
 				found[k] = append(found[k], "dead letter: "+r[4])
 			}
-		case !strings.HasPrefix(key, prefix):
 		case isBig && !strings.HasSuffix(key, ".metadata"):
 			copies++
 			if !bytes.Equal(body, contents[big].content()) {
@@ -136,7 +135,7 @@ func (w *world) account(prefix string) error {
 			}
 			found[big] = append(found[big], "copy")
 		case strings.HasSuffix(key, ".tar"), strings.HasSuffix(key, ".tar.gz"):
-			n, err := w.members(key, body, contents, found)
+			n, err := w.members(bucket, key, body, contents, found)
 			if err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
@@ -161,14 +160,14 @@ func (w *world) account(prefix string) error {
 }
 
 // members checks an archive against its index and the source.
-func (w *world) members(key string, body []byte, contents map[string]planted, found map[string][]string) (n int, err error) {
+func (w *world) members(bucket, key string, body []byte, contents map[string]planted, found map[string][]string) (n int, err error) {
 	var stream io.Reader = bytes.NewReader(body)
 	if strings.HasSuffix(key, ".gz") {
 		if stream, err = gzip.NewReader(stream); err != nil {
 			return 0, err
 		}
 	}
-	index, err := w.get(archiveBucket, strings.TrimSuffix(strings.TrimSuffix(key, ".gz"), ".tar")+".index")
+	index, err := w.get(bucket, strings.TrimSuffix(strings.TrimSuffix(key, ".gz"), ".tar")+".index")
 	if err != nil {
 		return 0, err
 	}

@@ -63,11 +63,20 @@ func demonstrate(ctx context.Context, bin, out string, objects int) error {
 	}
 
 	w.say("What they left")
-	if err := w.export(); err != nil {
+	if err := w.export(archiveBucket); err != nil {
 		return err
 	}
 	w.say("Is every row of the inventory there, once, byte for byte?")
-	if err := w.account("archive/"); err != nil {
+	if err := w.account(archiveBucket); err != nil {
+		return err
+	}
+
+	w.say("The same by a queue, compressed: S3 tells it of new manifests, two workers empty it")
+	if err := w.workQueue(ctx, bin, report, objects/8); err != nil {
+		return err
+	}
+	w.say("Is every row there, once, byte for byte?")
+	if err := w.account(queueBucket); err != nil {
 		return err
 	}
 	fmt.Printf("\nDone in %.1f s. Look into %s, for example:\n    tar tvf %s | head\n",

@@ -18,6 +18,7 @@ const (
 	sourceBucket    = "demo-source"
 	inventoryBucket = "demo-inventory"
 	archiveBucket   = "demo-archive"
+	queueBucket     = "demo-archive-by-queue"
 )
 
 // maxSize is what the demo tells s3bundler: small, so that one object can be
@@ -27,6 +28,7 @@ const maxSize = 24 * object.MiB
 // world is the local S3 and what is known of it.
 type world struct {
 	server    *sandbox.Server
+	queues    *sandbox.Queues
 	out       string
 	objects   []planted // in the order of the inventory
 	anArchive string    // a file to look at
@@ -34,12 +36,13 @@ type world struct {
 }
 
 func newWorld(out string) (*world, error) {
-	server, err := sandbox.Start(sandbox.Options{})
+	queues := sandbox.NewQueues(sandbox.QueueOptions{})
+	server, err := sandbox.Start(sandbox.Options{Queues: queues})
 	if err != nil {
 		return nil, err
 	}
-	w := &world{server: server, out: out}
-	for _, b := range []string{sourceBucket, inventoryBucket, archiveBucket} {
+	w := &world{server: server, queues: queues, out: out}
+	for _, b := range []string{sourceBucket, inventoryBucket, archiveBucket, queueBucket} {
 		if err := server.CreateBucket(b, sandbox.BucketOptions{}); err != nil {
 			return nil, errors.Join(err, server.Close())
 		}
