@@ -5,6 +5,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -85,6 +86,11 @@ func Load(ctx context.Context, s Settings) (Config, error) {
 		return Config{}, err
 	}
 	raw.Credentials = credentials{raw.Credentials}
+	if b, ok := raw.HTTPClient.(*awshttp.BuildableClient); ok {
+		// What all clients share must be one that can be told to end its idle
+		// connections; the SDK's own cannot.
+		raw.HTTPClient = &http.Client{Transport: b.GetTransport(), CheckRedirect: noRedirect}
+	}
 	if raw.RetryMode == "" {
 		raw.RetryMode = awssdk.RetryModeStandard
 	}
@@ -151,3 +157,6 @@ func customEndpoint(ctx context.Context, raw awssdk.Config) bool {
 	}
 	return false
 }
+
+// noRedirect leaves redirects to S3's clients, who must sign anew.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -271,4 +271,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	if conns.Load() != 1 {
 		t.Errorf("%d connections for 20 GETs", conns.Load())
 	}
+	if _, err := s.Head(t.Context(), object.Object{Bucket: "b", Key: "there"}); err != nil {
+		t.Error(err)
+	}
 }

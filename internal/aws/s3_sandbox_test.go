@@ -305,3 +305,36 @@ func TestHangingCallsEnd(t *testing.T) {
 		})
 	}
 }
+
+// A context that ends while an upload is being created leaves none behind: the
+// answer with its ID is still waited for.
+func TestEndedCreateLeavesNothing(t *testing.T) {
+	lost := errors.New("lease lost")
+	var end func()
+	srv, _ := startSandbox(t, sandbox.Options{Before: func(e sandbox.Exchange) {
+		if e.Operation == "CreateMultipartUpload" {
+			end()
+		}
+	}})
+	createBucket(t, srv, "src1")
+	st := connect(t, srv, aws.Settings{})
+	l := object.Location{Bucket: "src1", Key: "k"}
+	for name, call := range map[string]func(ctx context.Context) error{
+		"CreateUpload": func(ctx context.Context) error { _, err := st.CreateUpload(ctx, l, store.PutOptions{}); return err },
+		"Upload": func(ctx context.Context) error {
+			_, err := st.Upload(ctx, l, bytes.NewReader(noise(7*mib)), store.PutOptions{})
+			return err
+		},
+		"Copy": func(ctx context.Context) error {
+			_, err := st.Copy(ctx, object.At(l), object.Attributes{Size: 7 * mib}, nil, l, store.PutOptions{})
+			return err
+		},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		end = func() { cancel(lost) }
+		if err := call(ctx); !errors.Is(err, lost) {
+			t.Errorf("%s: error %v, want the cause", name, err)
+		}
+		wantNoUploads(t, srv, "src1")
+	}
+}

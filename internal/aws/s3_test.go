@@ -7,8 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // newS3 makes a client of an endpoint, with keys that any server of these tests
@@ -32,7 +30,7 @@ func newS3(t testing.TB, endpoint string, settings Settings) *S3 {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		}
 		cfg.raw.BaseEndpoint, cfg.raw.ConfigSources = str("http://s3.test"), nil
-		cfg.raw.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.DialContext = dial })
+		cfg.raw.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dial}}
 		s := NewS3(cfg)
 		s.get.transport.(*http.Transport).DialContext = dial
 		t.Cleanup(s.Close)

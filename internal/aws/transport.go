@@ -71,8 +71,10 @@ func common(tr *http.Transport) {
 // stalls does their work.
 func newTransport(sdk awssdk.HTTPClient, inFlight int) *http.Transport {
 	tr := &http.Transport{Proxy: http.ProxyFromEnvironment}
-	if b, ok := sdk.(interface{ GetTransport() *http.Transport }); ok {
-		tr = b.GetTransport()
+	if c, ok := sdk.(*http.Client); ok {
+		if t, ok := c.Transport.(*http.Transport); ok {
+			tr = t.Clone()
+		}
 	}
 	common(tr)
 	tr.MaxIdleConns = 0
