@@ -1,6 +1,7 @@
 package grouper
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha256"
 	"fmt"
@@ -33,24 +34,20 @@ func addSizes(g *grouping, sizes []int64) {
 // texts shows batches as "0:4 1:5", number and size of each row.
 func texts(t *testing.T, batches []batch) (got []string) {
 	for _, b := range batches {
-		b.text = unpacked(t, b)
-		text := strings.ReplaceAll(strings.TrimSuffix(string(b.text), "\n"), "\n", " ")
+		text := strings.ReplaceAll(strings.TrimSuffix(string(joined(t, b)), "\n"), "\n", " ")
 		got = append(got, strings.ReplaceAll(strings.ReplaceAll(text, "b,", ""), ",", ":"))
-		if b.rows != strings.Count(string(b.text), "\n") {
-			t.Errorf("%d rows in %q", b.rows, b.text)
+		if b.rows != strings.Count(text, " ")+1 {
+			t.Errorf("%d rows in %q", b.rows, text)
 		}
 	}
 	return got
 }
 
-func unpacked(t *testing.T, b batch) []byte {
+func joined(t *testing.T, b batch) []byte {
 	t.Helper()
-	if b.packed == nil {
-		return b.text
-	}
-	text, err := b.unpack(nil)
-	if err != nil || b.text != nil {
-		t.Fatal(err, b)
+	text, err := b.join(nil)
+	if err != nil || len(text) != b.size {
+		t.Fatalf("%d of %d bytes, %v", len(text), b.size, err)
 	}
 	return text
 }
@@ -72,9 +69,9 @@ func TestGrouping(t *testing.T) {
 		{"each of its own", 1, 1, sizes(0, 1, 2), []string{"0:0", "1:1", "2:2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, packs := range []bool{false, true} {
+			for _, packFrom := range []int{0, 15, 1000} {
 				g := newGrouping(c.maxBytes, c.maxRows)
-				g.packs = packs
+				g.packFrom = packFrom
 				addSizes(g, c.sizes)
 				g.cut()
 				g.cut()
@@ -107,13 +104,15 @@ func TestRewind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, want := newGrouping(1000, 4), newGrouping(1000, 4)
-			g.packs = true
 			addSizes(g, c.before)
 			addSizes(want, c.before)
 			taken := texts(t, g.take())
 			addSizes(g, c.then)
-			g.rewind()
-			g.rewind()
+			for range 2 {
+				if err := g.rewind(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if g.held != 0 || len(g.full) > 0 {
 				t.Errorf("%d bytes held in %d batches", g.held, len(g.full))
 			}
@@ -128,15 +127,47 @@ func TestRewind(t *testing.T) {
 	}
 }
 
+// TestLongTexts: a batch of many long rows does not stay in memory as it is,
+// and can be rewound to any of its parts.
+func TestLongTexts(t *testing.T) {
+	row := &inventory.Row{Bucket: []byte("b"), Key: bytes.Repeat([]byte("long/"), 200)}
+	const n = 3*partSize/1000 + 10
+	for _, mark := range []int{1, partSize/1000 + 10, n} {
+		g := newGrouping(1, n)
+		for range mark {
+			g.add(row)
+		}
+		if got := g.take(); (len(got) > 0) != (mark == n) {
+			t.Fatalf("%d batches are full after %d of %d rows", len(got), mark, n)
+		}
+		for range n + 5 {
+			g.add(row)
+		}
+		if err := g.rewind(); err != nil {
+			t.Fatal(err)
+		}
+		for range n - mark%n {
+			g.add(row)
+		}
+		got := g.take()
+		if len(got) != 1 || got[0].rows != n || got[0].memory() > partSize+partSize/10 {
+			t.Fatalf("mark at %d: %d batches, %d bytes", mark, len(got), got[0].memory())
+		}
+		if text := joined(t, got[0]); !bytes.Equal(text, bytes.Repeat(g.appendRow(nil, row), n)) {
+			t.Errorf("mark at %d: the text is another", mark)
+		}
+	}
+}
+
 // FuzzGrouping: no batch is empty, none goes on once it is full, and together
 // they are all rows in order, also if some were taken back and added again.
 func FuzzGrouping(f *testing.F) {
-	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3, uint8(2), uint8(3), false)
-	f.Add([]byte{0, 0, 0}, int64(1), 1, uint8(0), uint8(0), true)
-	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int, mark, back uint8, packs bool) {
+	f.Add([]byte{1, 2, 3, 0, 200}, int64(5), 3, uint8(2), uint8(3), uint8(0))
+	f.Add([]byte{0, 0, 0}, int64(1), 1, uint8(0), uint8(0), uint8(20))
+	f.Fuzz(func(t *testing.T, in []byte, maxBytes int64, maxRows int, mark, back uint8, packFrom uint8) {
 		g := newGrouping(max(maxBytes, 1), max(maxRows, 1))
-		g.packs = packs
-		g.drop = func(text []byte) { clear(text) } // as if it were used again
+		g.packFrom = int(packFrom)
+		g.drop = func(text []byte) { clear(text[:cap(text)]) } // as if it were used again
 		var want strings.Builder
 		var s []int64
 		rows := make([]*inventory.Row, len(in))
@@ -153,7 +184,9 @@ func FuzzGrouping(f *testing.F) {
 		for _, row := range rows[marked:min(marked+int(back), len(rows))] {
 			g.add(row)
 		}
-		g.rewind()
+		if err := g.rewind(); err != nil {
+			t.Fatal(err)
+		}
 		for _, row := range rows[marked:] {
 			g.add(row)
 		}
@@ -175,7 +208,7 @@ func FuzzGrouping(f *testing.F) {
 			if next += b.rows; next < len(s) && b.rows < g.maxRows && sum < g.maxBytes {
 				t.Fatal("it was not full")
 			}
-			text.Write(unpacked(t, b))
+			text.Write(joined(t, b))
 		}
 		if text.String() != want.String() {
 			t.Errorf("got %q, want %q", text.String(), want.String())

@@ -15,7 +15,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"s3bundler/internal/fault"
-	"s3bundler/internal/inventory"
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
 )
@@ -140,13 +139,4 @@ func deliver(t testing.TB, m *memory, schema string, texts ...string) {
 // row is a row as S3 writes it for plainSchema.
 func row(key string, size int64, class string) string {
 	return fmt.Sprintf("\"src1\",\"%s\",\"%d\",\"2017-03-30T18:06:00.000Z\",\"%s\"\n", key, size, class)
-}
-
-func parsed(t testing.TB, schema string) inventory.Schema {
-	t.Helper()
-	s, err := inventory.ParseSchema(schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }

@@ -15,10 +15,6 @@ import (
 // one whose rows are taken.
 const filesAhead = 2
 
-// textRatio is how much longer than a data file, which is compressed, the
-// manifests made from it are at most, as a rule.
-const textRatio = 4
-
 // maxAttempts is how often a data file is fetched whose bytes do not have the
 // checksum that S3 gives with them.
 const maxAttempts = 4
@@ -81,17 +77,20 @@ type sealedBody struct {
 // read once more when it has. A file that fails leaves no trace.
 func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Reading) error {
 	holds, before := true, r.stats
-	r.grouping.packs = f.Size > int64(r.maxHeld)/textRatio
 	for row, err := range reading.Rows(r.report.Schema) {
 		if err != nil {
-			r.grouping.rewind()
 			r.stats = before
+			if e := r.grouping.rewind(); e != nil {
+				return e
+			}
 			return fault.As(fault.Download, err)
 		}
 		if r.filter.takes(row) && holds {
 			r.grouping.add(row)
-			if r.grouping.held > r.maxHeld {
-				r.grouping.rewind()
+			if r.grouping.held > r.mayHold() {
+				if err := r.grouping.rewind(); err != nil {
+					return err
+				}
 				holds = false
 			}
 		}
@@ -112,12 +111,16 @@ func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Rea
 	return r.upload(ctx)
 }
 
+// mayHold is how many bytes of batches may be held beside the longest upload.
+func (r *run) mayHold() int {
+	return r.maxHeld - max(0, r.grouping.longest-uploadBytes)
+}
+
 // again takes in a file that is known to be right.
 func (r *run) again(ctx context.Context, f inventory.File, seal *inventory.Seal) error {
 	r.log.Debug("read again " + f.Location.String())
 	reading := r.read(ctx, f, seal)
 	defer reading.Close()
-	r.grouping.packs = false // they need not wait
 	filter := r.filter
 	filter.stats = &Stats{} // the rows are counted
 	for row, err := range reading.Rows(r.report.Schema) {

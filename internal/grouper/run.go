@@ -16,9 +16,10 @@ import (
 // progress.
 const tellEvery = 8192
 
-// maxHeld bounds the text of manifests, in bytes, that waits for the end of
-// the data file it was made from.
-const maxHeld = 48 << 20
+// maxHeld bounds the manifests, in bytes, that wait for the end of the data
+// file they were made from. If they have more than half of it, they are kept
+// compressed.
+const maxHeld = 56 << 20
 
 // run is one run of the grouper. It belongs to one goroutine.
 type run struct {
@@ -82,7 +83,7 @@ func (r *run) prepare(cancel context.CancelCauseFunc) {
 	r.uploads = newUploads(r.store, r.opt, r.log, cancel)
 	r.grouping = grouping{
 		maxBytes: int64(r.opt.MaxBytes), maxRows: r.opt.MaxRows, columns: r.opt.Fields.Columns(),
-		buffer: r.uploads.buffer, drop: r.uploads.drop,
+		buffer: r.uploads.buffer, drop: r.uploads.drop, packFrom: r.maxHeld / 2,
 	}
 }
 

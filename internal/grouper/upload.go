@@ -32,8 +32,8 @@ const (
 // hex.
 const digestName = "s3grouper-sha256"
 
-// uploads stores manifests beside what makes them. start, buffer and wait
-// belong to one goroutine.
+// uploads stores manifests beside what makes them. start and wait belong to
+// one goroutine.
 type uploads struct {
 	store     store.Store
 	overwrite bool
@@ -43,10 +43,11 @@ type uploads struct {
 	room    *semaphore.Weighted
 	count   *semaphore.Weighted
 	buffers chan []byte
+	large   []byte                  // for a text that takes all room
 	cancel  context.CancelCauseFunc // ends the run with the first failure
 	workers sync.WaitGroup
 
-	last              int // the size of the last text
+	last              atomic.Int64 // the size of the last text
 	written, existing atomic.Int64
 }
 
@@ -63,13 +64,13 @@ func newUploads(st store.Store, opt Options, log *slog.Logger, cancel context.Ca
 	return u
 }
 
-// buffer gives an empty buffer, if possible one that has been uploaded.
+// buffer gives an empty buffer, if possible one that was used before.
 func (u *uploads) buffer() []byte {
 	select {
 	case b := <-u.buffers:
 		return b[:0]
 	default:
-		return make([]byte, 0, u.last)
+		return make([]byte, 0, min(u.last.Load(), partSize))
 	}
 }
 
@@ -84,30 +85,43 @@ func (u *uploads) start(ctx context.Context, at object.Location, b batch) error 
 		u.count.Release(1)
 		return context.Cause(ctx)
 	}
-	u.last = b.size
-	if b.packed != nil {
-		b.text = u.buffer()
-	}
+	u.last.Store(int64(b.size))
 	u.workers.Go(func() {
 		defer u.count.Release(1)
 		defer u.room.Release(size)
-		var err error
-		if b.packed != nil {
-			b.text, err = b.unpack(b.text)
-		}
+		text, err := u.join(b)
 		if err == nil {
-			err = u.save(ctx, at, b.text)
+			err = u.save(ctx, at, text)
 		}
 		if err != nil {
 			u.cancel(fault.As(fault.Upload, err))
 		}
-		u.drop(b.text)
+		u.drop(text)
 	})
 	return nil
 }
 
-// drop keeps the buffer of a text that is no longer needed.
+// join gives the content of b in one piece.
+func (u *uploads) join(b batch) (text []byte, err error) {
+	switch {
+	case len(b.parts) == 0:
+		return b.text, nil
+	case b.size >= uploadBytes: // no other is under way
+		text, err = b.join(u.large)
+		u.large = text
+	default:
+		text, err = b.join(u.buffer())
+	}
+	u.drop(b.text)
+	return text, err
+}
+
+// drop keeps the buffer of a text that is no longer needed, if it is one for
+// ordinary texts.
 func (u *uploads) drop(text []byte) {
+	if cap(text) == 0 || cap(text) > 2*partSize {
+		return
+	}
 	select {
 	case u.buffers <- text:
 	default:

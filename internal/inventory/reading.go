@@ -17,8 +17,8 @@ import (
 // asked for. Blocks are small enough to stay in a processor's cache.
 const (
 	block         = 128 << 10
-	fetchedBlocks = 32
-	textBlocks    = 16
+	fetchedBlocks = 8
+	textBlocks    = 8
 )
 
 // Reading is a data file on its way in: it is fetched, checked and

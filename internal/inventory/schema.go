@@ -9,13 +9,11 @@ import (
 // Schema says what the columns of the data files hold.
 type Schema struct {
 	names []string
-	// Positions of the columns; absent where the inventory has none.
+	// Positions of the columns; -1 where the inventory has none.
 	bucket, key, size             int
 	versionID, isLatest, isMarker int
 	modified, etag, class         int
 }
-
-const absent = -1
 
 // ParseSchema reads a report's fileSchema, "Bucket, Key, Size, …". Bucket, Key
 // and Size must be there; columns it does not know are passed over.
