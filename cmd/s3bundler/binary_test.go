@@ -191,6 +191,58 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
+// TestInterruptedUpload interrupts a run that is uploading an archive.
+func TestInterruptedUpload(t *testing.T) {
+	for _, tt := range []struct {
+		signal syscall.Signal
+		exit   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		t.Run(tt.signal.String(), func(t *testing.T) {
+			uploading := make(chan struct{}, 100)
+			s, err := sandbox.Start(sandbox.Options{Before: func(e sandbox.Exchange) {
+				if e.Operation == "UploadPart" {
+					uploading <- struct{}{}
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			for _, b := range []string{"src", "dst"} {
+				if err := s.CreateBucket(b, sandbox.BucketOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var rows []string
+			for i := range 5 {
+				plant(t, s, "src", fmt.Sprint(i), sandbox.Planted{Generated: &sandbox.Generated{Size: 10 << 20, Seed: uint64(i)}})
+				rows = append(rows, fmt.Sprintf("src,%d,%d", i, 10<<20))
+			}
+			plant(t, s, "dst", "m.0.index", manifestOf(rows...))
+			s.SetFaults(sandbox.Rule{Operation: "UploadPart", Fault: sandbox.Fault{Kind: sandbox.Latency, Latency: sandbox.Duration(time.Hour)}})
+
+			cmd := exec.CommandContext(t.Context(), binary, "-m", "s3://dst/m.0.index", "-b", "dst")
+			cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest", "AWS_ENDPOINT_URL="+s.URL())
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-uploading
+			if err := cmd.Process.Signal(tt.signal); err != nil {
+				t.Fatal(err)
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != tt.exit {
+				t.Errorf("%v, want exit %d:\n%s", err, tt.exit, stderr.String())
+			}
+			if open := s.Uploads(); len(open) > 0 {
+				t.Errorf("uploads left open: %v", open)
+			}
+		})
+	}
+}
+
 // TestMemory archives an object of 2 GiB among small ones, in the defaults.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
