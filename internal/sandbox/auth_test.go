@@ -125,6 +125,39 @@ func TestSignedChunksExample(t *testing.T) {
 	}
 }
 
+// TestSignedTrailerExample is the same upload with a signed trailer.
+func TestSignedTrailerExample(t *testing.T) {
+	s := examples(t, Options{})
+	put := func(trailer, signature string) *httptest.ResponseRecorder {
+		body := "10000;chunk-signature=b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2\r\n" + strings.Repeat("a", 65536) +
+			"\r\n400;chunk-signature=1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7\r\n" + strings.Repeat("a", 1024) +
+			"\r\n0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n" +
+			"x-amz-checksum-crc32c:" + trailer + "\r\n" + signature + "\r\n"
+		r := httptest.NewRequest("PUT", "/examplebucket/chunkObject.txt", strings.NewReader(body))
+		r.Host = "s3.amazonaws.com"
+		for name, value := range map[string]string{"x-amz-date": "20130524T000000Z", "x-amz-storage-class": "REDUCED_REDUNDANCY",
+			"Content-Encoding": "aws-chunked", "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+			"x-amz-decoded-content-length": "66560", "x-amz-trailer": "x-amz-checksum-crc32c",
+			"Authorization": exampleScope + "SignedHeaders=content-encoding;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;" +
+				"x-amz-storage-class;x-amz-trailer,Signature=106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"} {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	const sum, signature = "sOO8/Q==", "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n"
+	if w := put("AAAAAA==", signature); w.Code != 403 || !strings.Contains(w.Body.String(), "SignatureDoesNotMatch") {
+		t.Errorf("another trailer than was signed: %d %s", w.Code, w.Body)
+	}
+	if w := put(sum, ""); w.Code != 403 {
+		t.Errorf("a trailer without a signature: %d %s", w.Code, w.Body)
+	}
+	if w := put(sum, signature); w.Code != 200 || w.Header().Get("x-amz-checksum-crc32c") != sum {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestAuthenticationErrors(t *testing.T) {
 	s := examples(t, Options{})
 	signed := func(change ...string) []string {

@@ -14,6 +14,7 @@ type bucket struct {
 	region  string // empty: whichever a client signs for
 	created time.Time
 	discard bool
+	quick   bool
 	disk    *bucketDir // nil in memory
 
 	// versioning holds a string: Enabled, Suspended, or nothing.

@@ -116,6 +116,7 @@ func (c *chunkReader) endChunk() error {
 // readTrailer reads lines up to an empty one or the end.
 func (c *chunkReader) readTrailer() error {
 	var signed strings.Builder
+	verified := c.verify == nil
 	for range 16 {
 		line, err := c.line()
 		if err == io.ErrUnexpectedEOF && line == "" {
@@ -125,6 +126,9 @@ func (c *chunkReader) readTrailer() error {
 			return err
 		}
 		if line == "" {
+			if !verified && len(c.trailer) > 0 {
+				return errChunkSignature()
+			}
 			return nil
 		}
 		name, value, ok := strings.Cut(line, ":")
@@ -137,6 +141,7 @@ func (c *chunkReader) readTrailer() error {
 				if err := c.verify.trailer(signed.String(), value); err != nil {
 					return err
 				}
+				verified = true
 			}
 			continue
 		}

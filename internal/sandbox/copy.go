@@ -6,74 +6,8 @@ import (
 	"hash"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 )
-
-// copySource is where a copy comes from.
-type copySource struct{ bucket, key, version string }
-
-// parseCopySource reads x-amz-copy-source: [/]bucket/key[?versionId=id],
-// URL-encoded, in which + is a space.
-func parseCopySource(header string) (copySource, error) {
-	path, id, _ := strings.Cut(header, "?versionId=")
-	path, err := url.QueryUnescape(path)
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if err != nil || !ok || bucket == "" || key == "" {
-		return copySource{}, errArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-			"x-amz-copy-source", header)
-	}
-	return copySource{bucket, key, id}, nil
-}
-
-// openSource finds a copy's source and opens it, if it may be copied. The
-// caller closes the reader.
-func (q *request) openSource() (from copySource, b *bucket, v *version, r reader, err error) {
-	if from, err = parseCopySource(q.r.Header.Get("X-Amz-Copy-Source")); err != nil {
-		return from, nil, nil, nil, err
-	}
-	if b, err = q.s.bucket(from.bucket); err != nil {
-		return from, nil, nil, nil, err
-	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if v, err = b.find(from.key, from.version); err != nil {
-		return from, b, nil, nil, err
-	}
-	switch {
-	case v.Marker:
-		return from, b, nil, nil, fail("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.")
-	case v.archived(q.s.now()):
-		return from, b, nil, nil, fail("InvalidObjectState", "Operation is not valid for the source object's storage class",
-			field{"StorageClass", v.Class})
-	}
-	if err = q.sourceConditions(v); err != nil {
-		return from, b, nil, nil, err
-	}
-	r, err = v.content.open()
-	return from, b, v, r, err
-}
-
-// sourceConditions checks the x-amz-copy-source-if headers. See "CopyObject"
-// in the S3 API Reference.
-func (q *request) sourceConditions(v *version) error {
-	h := q.r.Header
-	if c := h.Get("X-Amz-Copy-Source-If-Match"); c != "" {
-		if !matchesETag(c, v.ETag) {
-			return errPrecondition("x-amz-copy-source-If-Match")
-		}
-	} else if t, ok := conditionTime(h, "X-Amz-Copy-Source-If-Unmodified-Since"); ok && v.Modified.After(t) {
-		return errPrecondition("x-amz-copy-source-If-Unmodified-Since")
-	}
-	if c := h.Get("X-Amz-Copy-Source-If-None-Match"); c != "" {
-		if matchesETag(c, v.ETag) {
-			return errPrecondition("x-amz-copy-source-If-None-Match")
-		}
-	} else if t, ok := conditionTime(h, "X-Amz-Copy-Source-If-Modified-Since"); ok && !v.Modified.After(t) {
-		return errPrecondition("x-amz-copy-source-If-Modified-Since")
-	}
-	return nil
-}
 
 func (s *Server) copyObject(q *request) error {
 	to, err := s.bucket(q.bucket)
@@ -165,25 +99,20 @@ func directive(h http.Header, name string) (replace bool, err error) {
 	}
 }
 
-// duplicate makes content for b of what is open.
+// duplicate makes content for b of the version that is open as body: a file
+// belongs to one object alone, everything else can be shared.
 func (b *bucket) duplicate(body reader, old *version) (content, error) {
 	if b.discard {
 		return discarded(old.Size), nil
 	}
-	return b.keep(old.content, body)
-}
-
-// keep makes c, opened as body, b's own: a file belongs to one object alone,
-// everything else can be shared.
-func (b *bucket) keep(c content, body reader) (content, error) {
 	if b.disk == nil {
-		return c, nil
+		return old.content, nil
 	}
-	switch c.(type) {
+	switch old.content.(type) {
 	case Generated, discarded:
-		return c, nil
+		return old.content, nil
 	}
-	return stage(b.disk.tmp, opened{body, c.size()})
+	return stage(b.disk.tmp, opened{body, old.Size})
 }
 
 // opened is content that is open already. It stays the opener's to close.
@@ -232,4 +161,17 @@ func hashWriter(hashes ...hash.Hash) io.Writer {
 		writers[i] = h
 	}
 	return io.MultiWriter(writers...)
+}
+
+// sumRange reads n bytes from off for their MD5 and checksum. Content that
+// was discarded has neither.
+func sumRange(body reader, off, n int64, algorithm string) (received, error) {
+	hashMD5, sum := md5.New(), newHash(algorithm)
+	if sum == nil {
+		return received{md5: nil}, body.writeTo(hashMD5, off, n)
+	}
+	if err := body.writeTo(hashWriter(hashMD5, sum), off, n); err != nil {
+		return received{}, err
+	}
+	return received{md5: hashMD5.Sum(nil), sum: checksum{algorithm, encodeSum(sum.Sum(nil)), fullObject}}, nil
 }

@@ -51,6 +51,7 @@ type savedBucket struct {
 	Region     string    `json:"region,omitzero"`
 	Created    time.Time `json:"created"`
 	Discard    bool      `json:"discard,omitzero"`
+	Quick      bool      `json:"quick,omitzero"`
 	Versioning string    `json:"versioning,omitzero"`
 }
 
@@ -81,7 +82,7 @@ func (d *disk) load() (map[string]*bucket, error) {
 			return nil, err
 		}
 		b := newBucket(filepath.Base(filepath.Dir(f)), saved.Created)
-		b.region, b.discard = saved.Region, saved.Discard
+		b.region, b.discard, b.quick = saved.Region, saved.Discard, saved.Quick
 		b.versioning.Store(saved.Versioning)
 		b.disk = d.bucket(b.name)
 		if err := d.loadKeys(b); err != nil {

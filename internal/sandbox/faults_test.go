@@ -41,6 +41,16 @@ func TestFaultsInsteadOfAnswers(t *testing.T) {
 	want(t, 200, s, "GET", "/src/k", "")
 }
 
+// TestRefusedUploadsAreAnswered sends more than a server reads of its own
+// accord after it has answered.
+func TestRefusedUploadsAreAnswered(t *testing.T) {
+	s := start(t, Options{})
+	s.SetFaults(Rule{Operation: "PutObject", Fault: Fault{Kind: SlowDown}})
+	for range 20 {
+		want(t, 503, s, "PUT", "/src/k", strings.Repeat("x", 4<<20))
+	}
+}
+
 func TestFaultsInBodies(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		s := start(t, Options{Dir: dir})

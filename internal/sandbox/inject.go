@@ -1,6 +1,10 @@
 package sandbox
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+	"time"
+)
 
 // instead answers in place of the handler, if the fault is one of those.
 func (f Fault) instead(q *request) bool {
@@ -52,5 +56,33 @@ func (f Fault) finish(q *request) {
 	case LoseAnswer:
 		q.w.status = 0
 		reset(q.w)
+	}
+}
+
+// wait holds the first byte up. It reports false if the request is over.
+func (f Fault) wait(request, server context.Context) bool {
+	if f.Latency == 0 || f.Kind == StallBody {
+		return true
+	}
+	t := time.NewTimer(time.Duration(f.Latency))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-request.Done():
+	case <-server.Done():
+	}
+	return false
+}
+
+// stall waits for as long as a stalled body does.
+func (f Fault) stall(request, server context.Context) {
+	if f.Latency > 0 {
+		Fault{Kind: Latency, Latency: f.Latency}.wait(request, server)
+		return
+	}
+	select {
+	case <-request.Done():
+	case <-server.Done():
 	}
 }

@@ -64,7 +64,7 @@ func (s *Server) uploadPart(q *request) error {
 	if err != nil {
 		return err
 	}
-	got, err := q.receive(to, u.algorithm)
+	got, err := q.receiveBy(to, u.algorithm, b.quick)
 	if err != nil {
 		return err
 	}

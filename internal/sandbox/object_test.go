@@ -61,6 +61,13 @@ func TestPlanted(t *testing.T) {
 	if _, _, err := s.Plant("nowhere", "k", Planted{}); err == nil {
 		t.Error("planted nowhere")
 	}
+	if err := s.Delete("src", "old"); err != nil {
+		t.Error(err)
+	}
+	want(t, 404, s, "GET", "/src/old", "")
+	if err := s.Delete("nowhere", "k"); err == nil {
+		t.Error("deleted from nowhere")
+	}
 }
 
 func TestGeneratedObjectCostsNoMemory(t *testing.T) {

@@ -67,6 +67,17 @@ func (s *Server) Plant(bucket, key string, p Planted) (etag, versionID string, e
 	return v.ETag, v.ID, nil
 }
 
+// Delete removes the current version of an object past the API, as
+// DeleteObject would: a versioned bucket gets a delete marker.
+func (s *Server) Delete(bucket, key string) error {
+	b, err := s.bucket(bucket)
+	if err != nil {
+		return err
+	}
+	_, err = s.delete(b, key, "", "")
+	return err
+}
+
 func (p Planted) version(now time.Time) (*version, error) {
 	var c content = memory(p.Body)
 	if p.Generated != nil {

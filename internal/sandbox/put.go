@@ -47,7 +47,7 @@ func (s *Server) putObject(q *request) error {
 	if err != nil {
 		return err
 	}
-	got, err := q.receive(to, "CRC64NVME")
+	got, err := q.receiveBy(to, "CRC64NVME", b.quick)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -120,6 +121,16 @@ func (q *request) handle() error {
 	return q.s.routes[q.op](q.s, q)
 }
 
+// drain reads what is left of a body that nobody wants, up to a bound, unless
+// the client waits to be told to send it. A client whose connection closes
+// while it writes may not get to see the answer.
+func (q *request) drain() {
+	if q.r.Header.Get("Expect") == "" && !q.w.mute {
+		// An error here shows when the answer is written.
+		_, _ = io.CopyN(io.Discard, q.r.Body, 64<<20)
+	}
+}
+
 func errURI(r *http.Request) *apiError {
 	return fail("InvalidURI", "Couldn't parse the specified URI.", field{"URI", r.URL.RequestURI()})
 }
@@ -133,6 +144,7 @@ func (q *request) fail(err error) {
 	if q.w.status != 0 {
 		return
 	}
+	q.drain()
 	e := asAPIError(err)
 	h := q.w.Header()
 	for _, f := range e.header {

@@ -135,3 +135,25 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("%v", h)
 	}
 }
+
+func TestQuick(t *testing.T) {
+	s := start(t, Options{MinPartSize: 1})
+	if err := s.CreateBucket("quick", BucketOptions{Quick: true}); err != nil {
+		t.Fatal(err)
+	}
+	kept, _ := want(t, 200, s, "PUT", "/src/k", "0123456789")
+	h, _ := want(t, 200, s, "PUT", "/quick/k", "0123456789", "x-amz-content-sha256", emptySHA256)
+	if h.Get("ETag") == kept.Get("ETag") || len(h.Get("ETag")) != 34 || h.Get("x-amz-checksum-crc64nvme") != kept.Get("x-amz-checksum-crc64nvme") {
+		t.Errorf("%v", h)
+	}
+	want(t, 400, s, "PUT", "/quick/k", "0123456789", "x-amz-checksum-crc64nvme", "AAAAAAAAAAA=")
+	want(t, 400, s, "PUT", "/quick/k", "0123456789", "Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")
+	id := createUpload(t, s, "/quick/m")
+	body := completeUpload(t, s, "/quick/m", id, []string{uploadPart(t, s, "/quick/m", id, 1, "01234"), uploadPart(t, s, "/quick/m", id, 2, "56789")})
+	if !strings.Contains(body, kept.Get("x-amz-checksum-crc64nvme")) || !strings.Contains(body, "-2&quot;</ETag>") {
+		t.Error(body)
+	}
+	if _, got := want(t, 200, s, "GET", "/quick/m", ""); got != "0123456789" {
+		t.Errorf("%q", got)
+	}
+}
