@@ -31,16 +31,9 @@ func (r *run) files(ctx context.Context) error {
 		for next := i + len(started); len(started) <= filesAhead && next < len(r.report.Files); next++ {
 			started = append(started, r.read(ctx, r.report.Files[next], nil))
 		}
-		err := r.file(ctx, f, started[0])
-		started[0].Close()
-		for attempt := 1; attempt < maxAttempts && fault.ReasonOf(err) == fault.ChecksumMismatch; attempt++ {
-			r.log.Info("read again, damaged on its way: " + f.Location.String())
-			started[0] = r.read(ctx, f, nil)
-			err = r.file(ctx, f, started[0])
-			started[0].Close()
-		}
+		reading := started[0]
 		started = started[1:]
-		if err != nil {
+		if err := r.file(ctx, f, reading); err != nil {
 			return err
 		}
 		r.log.Debug("read " + f.Location.String())
@@ -72,43 +65,60 @@ type sealedBody struct {
 	io.Closer
 }
 
-// file takes in one data file. Its batches are held until the file has turned
-// out to be right; if they become too many, they are dropped, and the file is
-// read once more when it has. A file that fails leaves no trace.
+// file takes in one data file, and ends the reading. Its batches are held until
+// the file has turned out to be right; if they become too many, the file is
+// read once more when it has.
 func (r *run) file(ctx context.Context, f inventory.File, reading *inventory.Reading) error {
-	holds, before := true, r.stats
+	held, err := r.hold(ctx, reading)
+	reading.Close()
+	for attempt := 1; attempt < maxAttempts && fault.ReasonOf(err) == fault.ChecksumMismatch; attempt++ {
+		r.log.Info("read again, damaged on its way: " + f.Location.String())
+		reading = r.read(ctx, f, nil)
+		held, err = r.hold(ctx, reading)
+		reading.Close()
+	}
+	if err != nil {
+		return fault.As(fault.Download, err)
+	}
+	r.through += f.Size
+	r.stats.Read = r.through
+	if held {
+		return r.upload(ctx)
+	}
+	seal := reading.Seal()
+	return r.again(ctx, f, &seal)
+}
+
+// hold reads a data file to its end, counts its rows and holds its batches. If
+// they become too many it drops them all. A file that fails leaves no trace.
+func (r *run) hold(ctx context.Context, reading *inventory.Reading) (held bool, err error) {
+	held, before := true, r.stats
 	for row, err := range reading.Rows(r.report.Schema) {
 		if err != nil {
 			r.stats = before
-			if e := r.grouping.rewind(); e != nil {
-				return e
+			if failed := r.grouping.rewind(); failed != nil {
+				err = failed
 			}
-			return fault.As(fault.Download, err)
+			return false, err
 		}
-		if r.filter.takes(row) && holds {
+		if r.filter.takes(row) && held {
 			r.grouping.add(row)
 			if r.grouping.held > r.mayHold() {
+				held = false
 				if err := r.grouping.rewind(); err != nil {
-					return err
+					return false, err
 				}
-				holds = false
 			}
 		}
 		if r.stats.Rows%tellEvery == 0 {
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return false, context.Cause(ctx)
 			}
 			r.stats.Read = r.through + reading.Fetched()
 			r.tell()
 		}
 	}
-	r.through += f.Size
-	r.stats.Read = r.through
-	if !holds {
-		seal := reading.Seal()
-		return r.again(ctx, f, &seal)
-	}
-	return r.upload(ctx)
+	return held, nil
 }
 
 // mayHold is how many bytes of batches may be held beside the longest upload.

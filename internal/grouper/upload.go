@@ -152,6 +152,8 @@ func (u *uploads) save(ctx context.Context, at object.Location, text []byte) err
 		if found || ferr != nil {
 			return ferr
 		}
+		return fault.New(fault.Upload, "store manifest", at.String(), err,
+			"allow s3:GetObject there to have it compared, or give another --key, or --overwrite to replace it")
 	}
 	if err != nil {
 		return err
