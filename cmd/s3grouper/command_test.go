@@ -14,6 +14,7 @@ import (
 
 	"s3bundler/internal/aws"
 	"s3bundler/internal/cli"
+	"s3bundler/internal/grouper"
 	"s3bundler/internal/object"
 	"s3bundler/internal/sandbox"
 	"s3bundler/internal/store"
@@ -237,12 +238,12 @@ func TestOtherContent(t *testing.T) {
 	}
 	before := w.text(t, named+".0.index")
 	code, stderr := run(t, append(args, "-c", "1")...)
-	want := "store manifest s3://out/" + named + ".0.index: a manifest of other content is there; give another --key, or --overwrite to replace it"
-	if code != 4 || !strings.Contains(stderr, want) && !strings.Contains(stderr, strings.Replace(want, ".0.", ".1.", 1)) {
+	want := "ERROR: store manifest s3://out/" + named + ".0.index: a manifest of other content is there; give another --key, or --overwrite to replace it\n"
+	if code != 4 || !strings.HasSuffix(stderr, want) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	if w.text(t, named+".0.index") != before {
-		t.Error("it was replaced")
+	if keys := w.out(t); w.text(t, named+".0.index") != before || len(keys) != 2 {
+		t.Errorf("two runs are mixed: %q", keys)
 	}
 	if code, stderr := run(t, append(args, "-c", "1", "--overwrite")...); code != 0 {
 		t.Errorf("exit %d, %s", code, stderr)
@@ -302,6 +303,22 @@ func TestHelp(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in the help", want)
+		}
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	for _, c := range []struct {
+		stats grouper.Stats
+		want  cli.Snapshot
+	}{
+		{grouper.Stats{Size: 100}, cli.Snapshot{TotalBytes: 100, Unit: "rows"}},
+		{grouper.Stats{Size: 100, Read: 25, Rows: 10, Markers: 1, Excluded: 2, OtherClass: 3},
+			cli.Snapshot{Done: 10, Total: 40, Bytes: 25, TotalBytes: 100, Skipped: 6, Unit: "rows"}},
+		{grouper.Stats{Size: 100, Read: 100, Rows: 39}, cli.Snapshot{Done: 39, Total: 39, Bytes: 100, TotalBytes: 100, Unit: "rows"}},
+	} {
+		if got := snapshot(c.stats); got != c.want {
+			t.Errorf("%+v: got %+v, want %+v", c.stats, got, c.want)
 		}
 	}
 }

@@ -150,12 +150,20 @@ func (r *run) again(ctx context.Context, f inventory.File, seal *inventory.Seal)
 	return r.upload(ctx) // the rows of the open batch stay, too
 }
 
-// upload starts to store the full batches.
+// upload starts to store the full batches. Nothing else is stored before the
+// first one is: if another run's is in its place, a mix of the two would be
+// archived.
 func (r *run) upload(ctx context.Context) error {
 	for _, b := range r.grouping.take() {
 		at := object.Location{Bucket: r.opt.Bucket, Key: r.output.Key(r.batches)}
 		if err := r.uploads.start(ctx, at, b); err != nil {
 			return err
+		}
+		if r.batches == 0 {
+			r.uploads.wait()
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 		}
 		r.batches++
 	}
