@@ -169,3 +169,17 @@ func (q *request) checkRegion() error {
 	e.header = []field{{"x-amz-bucket-region", b.region}}
 	return e
 }
+
+// checkPayer refuses requests on a Requester Pays bucket that do not agree to
+// pay. See "Using Requester Pays buckets" in the S3 User Guide.
+func (q *request) checkPayer() error {
+	b, err := q.s.bucket(q.bucket)
+	if err != nil || !b.requesterPays {
+		return nil
+	}
+	if q.r.Header.Get("X-Amz-Request-Payer") != "requester" {
+		return fail("AccessDenied", "Access Denied")
+	}
+	q.w.Header().Set("X-Amz-Request-Charged", "requester")
+	return nil
+}

@@ -15,12 +15,17 @@ type bucket struct {
 	created time.Time
 	discard bool
 	quick   bool
-	disk    *bucketDir // nil in memory
+	// requesterPays refuses requests that do not agree to pay.
+	requesterPays bool
+	disk          *bucketDir // nil in memory
 
 	// versioning holds a string: Enabled, Suspended, or nothing.
 	versioning atomic.Value
 
-	mu        sync.RWMutex
+	mu sync.RWMutex
+	// inventories are inventory configurations by ID, as they were sent.
+	inventories map[string][]byte
+
 	objects   map[string]*entry
 	keys      []string // sorted; holds every key of objects unless dirty
 	added     []string // keys since keys was sorted, in no order
@@ -60,7 +65,7 @@ type version struct {
 
 func newBucket(name string, created time.Time) *bucket {
 	return &bucket{name: name, created: created, objects: map[string]*entry{}, uploads: map[string]*upload{},
-		completed: map[string]completion{}}
+		completed: map[string]completion{}, inventories: map[string][]byte{}}
 }
 
 // latest gives the newest version of key; nil if there is none. The lock is

@@ -22,6 +22,9 @@ type BucketOptions struct {
 	// the server must not be what is slow: a payload's SHA-256 is not
 	// compared, and ETags look like MD5s and are none.
 	Quick bool
+	// RequesterPays refuses requests that do not agree to pay
+	// (x-amz-request-payer: requester).
+	RequesterPays bool
 }
 
 // CreateBucket makes a bucket.
@@ -36,7 +39,7 @@ func (s *Server) CreateBucket(name string, opt BucketOptions) error {
 			field{"BucketName", name})
 	}
 	b := newBucket(name, s.now())
-	b.region, b.discard, b.quick = opt.Region, opt.Discard, opt.Quick
+	b.region, b.discard, b.quick, b.requesterPays = opt.Region, opt.Discard, opt.Quick, opt.RequesterPays
 	if opt.Versioned {
 		b.versioning.Store("Enabled")
 	}
@@ -50,12 +53,13 @@ func (s *Server) CreateBucket(name string, opt BucketOptions) error {
 	return nil
 }
 
-// save writes what is known of the bucket itself.
+// save writes what is known of the bucket itself. Its lock is held, unless
+// nobody else knows the bucket yet.
 func (b *bucket) save() error {
 	if b.disk == nil {
 		return nil
 	}
-	return b.disk.save(savedBucket{b.region, b.created, b.discard, b.quick, b.versioned()})
+	return b.disk.save(savedBucket{b.region, b.created, b.discard, b.quick, b.requesterPays, b.versioned(), b.inventories})
 }
 
 // bucket finds a bucket.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,11 +49,14 @@ func (d *disk) bucket(name string) *bucketDir {
 
 // savedBucket is bucket.json.
 type savedBucket struct {
-	Region     string    `json:"region,omitzero"`
-	Created    time.Time `json:"created"`
-	Discard    bool      `json:"discard,omitzero"`
-	Quick      bool      `json:"quick,omitzero"`
-	Versioning string    `json:"versioning,omitzero"`
+	Region  string    `json:"region,omitzero"`
+	Created time.Time `json:"created"`
+	Discard bool      `json:"discard,omitzero"`
+	Quick   bool      `json:"quick,omitzero"`
+	// RequesterPays and what follows are as in bucket.
+	RequesterPays bool              `json:"requesterPays,omitzero"`
+	Versioning    string            `json:"versioning,omitzero"`
+	Inventories   map[string][]byte `json:"inventories,omitzero"`
 }
 
 // savedEntry is the file of one key.
@@ -83,7 +87,9 @@ func (d *disk) load() (map[string]*bucket, error) {
 		}
 		b := newBucket(filepath.Base(filepath.Dir(f)), saved.Created)
 		b.region, b.discard, b.quick = saved.Region, saved.Discard, saved.Quick
+		b.requesterPays = saved.RequesterPays
 		b.versioning.Store(saved.Versioning)
+		maps.Copy(b.inventories, saved.Inventories)
 		b.disk = d.bucket(b.name)
 		if err := d.loadKeys(b); err != nil {
 			return nil, err

@@ -111,6 +111,9 @@ func (q *request) handle() error {
 	if err := q.checkRegion(); err != nil {
 		return err
 	}
+	if err := q.checkPayer(); err != nil {
+		return err
+	}
 	switch q.op {
 	case "":
 		return fail("MethodNotAllowed", "The specified method is not allowed against this resource.",

@@ -14,33 +14,36 @@ type handlerFunc func(*Server, *request) error
 // routes are the operations by S3's names for them.
 func routes() map[string]handlerFunc {
 	return map[string]handlerFunc{
-		"ListBuckets":             (*Server).listBuckets,
-		"CreateBucket":            (*Server).createBucket,
-		"DeleteBucket":            (*Server).deleteBucket,
-		"HeadBucket":              (*Server).headBucket,
-		"GetBucketLocation":       (*Server).getBucketLocation,
-		"GetBucketVersioning":     (*Server).getBucketVersioning,
-		"PutBucketVersioning":     (*Server).putBucketVersioning,
-		"ListObjects":             (*Server).listObjects,
-		"ListObjectsV2":           (*Server).listObjects,
-		"ListObjectVersions":      (*Server).listObjectVersions,
-		"GetObject":               (*Server).getObject,
-		"HeadObject":              (*Server).getObject,
-		"PutObject":               (*Server).putObject,
-		"CopyObject":              (*Server).copyObject,
-		"DeleteObject":            (*Server).deleteObject,
-		"DeleteObjects":           (*Server).deleteObjects,
-		"GetObjectTagging":        (*Server).getObjectTagging,
-		"PutObjectTagging":        (*Server).putObjectTagging,
-		"DeleteObjectTagging":     (*Server).deleteObjectTagging,
-		"RestoreObject":           (*Server).restoreObject,
-		"CreateMultipartUpload":   (*Server).createMultipartUpload,
-		"UploadPart":              (*Server).uploadPart,
-		"UploadPartCopy":          (*Server).uploadPartCopy,
-		"CompleteMultipartUpload": (*Server).completeMultipartUpload,
-		"AbortMultipartUpload":    (*Server).abortMultipartUpload,
-		"ListParts":               (*Server).listParts,
-		"ListMultipartUploads":    (*Server).listMultipartUploads,
+		"ListBuckets":                        (*Server).listBuckets,
+		"CreateBucket":                       (*Server).createBucket,
+		"DeleteBucket":                       (*Server).deleteBucket,
+		"HeadBucket":                         (*Server).headBucket,
+		"GetBucketLocation":                  (*Server).getBucketLocation,
+		"GetBucketVersioning":                (*Server).getBucketVersioning,
+		"PutBucketVersioning":                (*Server).putBucketVersioning,
+		"PutBucketInventoryConfiguration":    (*Server).putInventory,
+		"GetBucketInventoryConfiguration":    (*Server).getInventory,
+		"DeleteBucketInventoryConfiguration": (*Server).deleteInventory,
+		"ListObjects":                        (*Server).listObjects,
+		"ListObjectsV2":                      (*Server).listObjects,
+		"ListObjectVersions":                 (*Server).listObjectVersions,
+		"GetObject":                          (*Server).getObject,
+		"HeadObject":                         (*Server).getObject,
+		"PutObject":                          (*Server).putObject,
+		"CopyObject":                         (*Server).copyObject,
+		"DeleteObject":                       (*Server).deleteObject,
+		"DeleteObjects":                      (*Server).deleteObjects,
+		"GetObjectTagging":                   (*Server).getObjectTagging,
+		"PutObjectTagging":                   (*Server).putObjectTagging,
+		"DeleteObjectTagging":                (*Server).deleteObjectTagging,
+		"RestoreObject":                      (*Server).restoreObject,
+		"CreateMultipartUpload":              (*Server).createMultipartUpload,
+		"UploadPart":                         (*Server).uploadPart,
+		"UploadPartCopy":                     (*Server).uploadPartCopy,
+		"CompleteMultipartUpload":            (*Server).completeMultipartUpload,
+		"AbortMultipartUpload":               (*Server).abortMultipartUpload,
+		"ListParts":                          (*Server).listParts,
+		"ListMultipartUploads":               (*Server).listMultipartUploads,
 	}
 }
 
@@ -122,6 +125,16 @@ func selectOperation(r *http.Request, bucket, key string, query url.Values) stri
 }
 
 func bucketOperation(method string, query url.Values) string {
+	if query.Has("inventory") && query.Has("id") {
+		switch method {
+		case http.MethodGet:
+			return "GetBucketInventoryConfiguration"
+		case http.MethodPut:
+			return "PutBucketInventoryConfiguration"
+		case http.MethodDelete:
+			return "DeleteBucketInventoryConfiguration"
+		}
+	}
 	switch method {
 	case http.MethodGet:
 		switch {

@@ -134,8 +134,9 @@ func parseXML(body []byte, v any) error {
 }
 
 // writeXML answers with d.
-func (q *request) writeXML(status int, d *xmlDoc) {
-	body := d.bytes()
+func (q *request) writeXML(status int, d *xmlDoc) { q.writeXMLBytes(status, d.bytes()) }
+
+func (q *request) writeXMLBytes(status int, body []byte) {
 	h := q.w.Header()
 	h.Set("Content-Type", "application/xml")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
