@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,17 +20,24 @@ import (
 func Stream(ctx context.Context, r store.Reader, o object.Object) (io.ReadCloser, object.Attributes, error) {
 	s := &stream{ctx: ctx, r: r, o: o, attempt: 1}
 	s.o.ETag = ""
-	for {
-		err := s.open()
-		if err == nil {
-			break
-		}
-		if err = s.again(err); err != nil {
-			return nil, object.Attributes{}, err
-		}
+	if err := s.start(); err != nil {
+		return nil, object.Attributes{}, err
 	}
 	s.sum = newDigest(&s.attr)
 	return s, s.attr, nil
+}
+
+// start opens the body for the first time.
+func (s *stream) start() error {
+	for {
+		err := s.open()
+		if err == nil {
+			return nil
+		}
+		if err = s.again(err); err != nil {
+			return err
+		}
+	}
 }
 
 type stream struct {
@@ -43,7 +51,9 @@ type stream struct {
 	watch   *time.Timer             // calls cancel; stopped but in a read
 	reqCtx  context.Context
 	offset  int64
-	attempt int // since the last progress
+	end     int64 // of a range; 0 means that of the object
+	ranged  bool  // there is no checksum of what is read
+	attempt int   // since the last progress
 	sum     digest
 	err     error
 }
@@ -53,7 +63,11 @@ func (s *stream) open() error {
 	s.reqCtx, s.cancel = context.WithCancelCause(s.ctx)
 	cancel := s.cancel
 	s.watch = time.AfterFunc(stallAfter, func() { cancel(errStalled) })
-	body, attr, err := s.r.Open(s.reqCtx, s.o, store.Range{Offset: s.offset})
+	rest := store.Range{Offset: s.offset}
+	if s.end > 0 {
+		rest.Length = s.end - s.offset
+	}
+	body, attr, err := s.r.Open(s.reqCtx, s.o, rest)
 	s.watch.Stop()
 	if err != nil {
 		err = asRetry(s.reqCtx, part{object: s.o}, err)
@@ -63,6 +77,9 @@ func (s *stream) open() error {
 	if !s.known {
 		s.known, s.attr = true, attr
 		s.o.ETag = attr.ETag
+		if s.end == 0 || s.end > attr.Size {
+			s.end = attr.Size
+		}
 	}
 	s.body = body
 	return nil
@@ -80,9 +97,10 @@ func (s *stream) again(err error) error {
 // Read reads on.
 func (s *stream) Read(p []byte) (int, error) {
 	for s.err == nil {
-		if s.offset == s.attr.Size {
-			if s.err = s.sum.check(s.o.Location().String()); s.err == nil {
-				s.err = io.EOF
+		if s.offset == s.end {
+			s.err = io.EOF
+			if !s.ranged {
+				s.err = cmp.Or(s.sum.check(s.o.Location().String()), io.EOF)
 			}
 			break
 		}
@@ -105,12 +123,14 @@ func (s *stream) readBody(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	p = p[:min(int64(len(p)), s.attr.Size-s.offset)]
+	p = p[:min(int64(len(p)), s.end-s.offset)]
 	s.watch.Reset(stallAfter)
 	n, err := s.body.Read(p)
 	s.watch.Stop()
 	if n > 0 {
-		s.sum.add(p[:n])
+		if !s.ranged {
+			s.sum.add(p[:n])
+		}
 		s.offset += int64(n)
 		s.attempt = 1
 		return n, nil
