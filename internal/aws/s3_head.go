@@ -45,12 +45,15 @@ func (s *S3) why(ctx context.Context, o object.Object, head error) error {
 		a.status == http.StatusNotFound && s.buckets.get(o.Bucket).exists.Load() {
 		return head
 	}
-	body, _, err := s.Open(ctx, o, store.Range{Length: 1})
+	// By the SDK, for its retries.
+	out, err := invoke(ctx, s, read("GetObject", "", o.Location()), o.Bucket, s.client.GetObject, &s3.GetObjectInput{
+		Bucket: &o.Bucket, Key: &o.Key, VersionId: str(o.VersionID), Range: str(rangeHeader(store.Range{Length: 1})), RequestPayer: s.payer,
+	})
 	if err != nil && !errors.Is(err, store.ErrRange) {
 		return err
 	}
 	if err == nil {
-		body.Close()
+		out.Body.Close()
 	}
 	return head
 }

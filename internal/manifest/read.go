@@ -10,8 +10,8 @@ import (
 	"iter"
 	"time"
 
-	"s3bundler/internal/fault"
 	"s3bundler/internal/csvrow"
+	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
 )
 
