@@ -15,7 +15,7 @@ func TestHeadRetriesToLearnWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	if err := server.CreateBucket("b", sandbox.BucketOptions{}); err != nil {
+	if err := server.CreateBucket("bucket", sandbox.BucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	server.SetFaults(sandbox.Rule{Operation: "GetObject", Times: 2, Fault: sandbox.Fault{Kind: sandbox.SlowDown}})
@@ -27,7 +27,7 @@ func TestHeadRetriesToLearnWhy(t *testing.T) {
 	}
 	s := NewS3(cfg)
 	defer s.Close()
-	if _, err := s.Head(t.Context(), object.Object{Bucket: "b", Key: "none"}); fault.ReasonOf(err) != fault.NoSuchKey {
+	if _, err := s.Head(t.Context(), object.Object{Bucket: "bucket", Key: "none"}); fault.ReasonOf(err) != fault.NoSuchKey {
 		t.Errorf("%v, want NoSuchKey", err)
 	}
 }
