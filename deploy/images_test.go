@@ -352,17 +352,18 @@ func (e engine) job(t *testing.T) {
 	if out, err := e.run(image("bundler"), env, "-m", "s3://archive/manifests/", "-b", "archive", "-p", "packed"); err != nil {
 		t.Fatalf("s3bundler: %v\n%s", err, out)
 	}
-	checkArchives(t, s3.URL(), "archive", "packed/", "src1", objects)
+	get := func(path string) []byte { return get(t, s3.URL()+path) }
+	checkArchives(t, get, "archive", "packed/", "src1", objects)
 }
 
 // checkArchives holds that the archives below a prefix hold the objects, each
 // once and byte for byte.
-func checkArchives(t *testing.T, endpoint, bucket, prefix, source string, objects map[string][]byte) {
+func checkArchives(t *testing.T, get func(path string) []byte, bucket, prefix, source string, objects map[string][]byte) {
 	t.Helper()
 	var list struct {
 		Contents []struct{ Key string }
 	}
-	if err := xml.Unmarshal(get(t, endpoint+"/"+bucket+"?list-type=2&prefix="+prefix), &list); err != nil {
+	if err := xml.Unmarshal(get("/"+bucket+"?list-type=2&prefix="+prefix), &list); err != nil {
 		t.Fatal(err)
 	}
 	archived := 0
@@ -370,7 +371,7 @@ func checkArchives(t *testing.T, endpoint, bucket, prefix, source string, object
 		if !strings.HasSuffix(c.Key, ".tar") {
 			continue
 		}
-		for name, body := range members(t, bytes.NewReader(get(t, endpoint+"/"+bucket+"/"+c.Key))) {
+		for name, body := range members(t, bytes.NewReader(get("/"+bucket+"/"+c.Key))) {
 			want, ok := objects[strings.TrimPrefix(name, source+"/")]
 			if !ok || !bytes.Equal(body, want) {
 				t.Errorf("%s holds %s with %d bytes", c.Key, name, len(body))
