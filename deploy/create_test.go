@@ -103,7 +103,7 @@ func TestWork(t *testing.T) {
 	for key, body := range objects {
 		put(key, body)
 	}
-	report := inventory(t, "src1", objects, m.put(t, bucket))
+	report := inventory(t, "src1", sizes(objects), m.put(t, bucket))
 
 	worker := program(t, m, bin, "s3bundler", s.command(t, s.resources["S3BundlerTask"])...)
 	var metrics bytes.Buffer

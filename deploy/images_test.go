@@ -344,7 +344,7 @@ func (e engine) job(t *testing.T) {
 	for key, body := range objects {
 		plant("src1")(key, body)
 	}
-	report := inventory(t, "src1", objects, plant("archive"))
+	report := inventory(t, "src1", sizes(objects), plant("archive"))
 	env := []string{"AWS_ENDPOINT_URL=" + s3.URL(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=us-east-1"}
 	if out, err := e.run(image("grouper"), env, "-m", "s3://archive/"+report, "-b", "archive", "-p", "manifests"); err != nil {
 		t.Fatalf("s3grouper: %v\n%s", err, out)

@@ -7,8 +7,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 )
+
+// sizes are what an inventory tells of objects.
+func sizes(objects map[string][]byte) map[string]int64 {
+	all := map[string]int64{}
+	for key, body := range objects {
+		all[key] = int64(len(body))
+	}
+	return all
+}
 
 // source are objects to archive, by key.
 func source(n int) map[string][]byte {
@@ -21,13 +32,13 @@ func source(n int) map[string][]byte {
 
 // inventory writes what S3 Inventory delivers for a bucket: put is called with
 // each key and content, the manifest.json last. It returns that one's key.
-func inventory(t *testing.T, bucket string, objects map[string][]byte, put func(key string, body []byte)) string {
+func inventory(t *testing.T, bucket string, sizes map[string]int64, put func(key string, body []byte)) string {
 	t.Helper()
 	var rows bytes.Buffer
 	z := gzip.NewWriter(&rows)
-	for key, body := range objects {
+	for _, key := range slices.Sorted(maps.Keys(sizes)) {
 		encoded := bytes.ReplaceAll([]byte(key), []byte(" "), []byte("+"))
-		if _, err := fmt.Fprintf(z, "%q,%q,\"%d\"\n", bucket, encoded, len(body)); err != nil {
+		if _, err := fmt.Fprintf(z, "%q,%q,\"%d\"\n", bucket, encoded, sizes[key]); err != nil {
 			t.Fatal(err)
 		}
 	}

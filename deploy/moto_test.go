@@ -131,15 +131,15 @@ func (m moto) get(t *testing.T) func(string) []byte {
 	}
 }
 
-// stack is a stack that was created.
-type stack struct {
+// created is a stack that was created.
+type created struct {
 	moto
 	outputs map[string]string
 	// resources are the physical IDs by logical ID.
 	resources map[string]string
 }
 
-func (m moto) createStack(t *testing.T, name string, parameters map[string]string) stack {
+func (m moto) createStack(t *testing.T, name string, parameters map[string]string) created {
 	t.Helper()
 	template, err := os.ReadFile("s3bundler.cfn.json")
 	if err != nil {
@@ -155,7 +155,7 @@ func (m moto) createStack(t *testing.T, name string, parameters map[string]strin
 	}
 	m.query(t, "cloudformation", form)
 
-	s := stack{m, map[string]string{}, map[string]string{}}
+	s := created{m, map[string]string{}, map[string]string{}}
 	var described struct {
 		Status  string                                    `xml:"DescribeStacksResult>Stacks>member>StackStatus"`
 		Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
@@ -187,7 +187,7 @@ type container struct {
 }
 
 // container is a task definition's one container.
-func (s stack) container(t *testing.T, task string) container {
+func (s created) container(t *testing.T, task string) container {
 	t.Helper()
 	var described struct {
 		TaskDefinition struct {
@@ -204,11 +204,11 @@ func (s stack) container(t *testing.T, task string) container {
 }
 
 // command is what the container's program is started with.
-func (s stack) command(t *testing.T, task string) []string { return s.container(t, task).Command }
+func (s created) command(t *testing.T, task string) []string { return s.container(t, task).Command }
 
 // healthCheck is what the worker's health check runs s3bundler with. In the
 // container's own /tmp its socket is alone.
-func (s stack) healthCheck(t *testing.T) []string {
+func (s created) healthCheck(t *testing.T) []string {
 	t.Helper()
 	command := s.container(t, s.resources["S3BundlerTask"]).HealthCheck.Command
 	if len(command) < 3 || command[0] != "CMD" || command[1] != "/s3bundler" {
@@ -218,7 +218,7 @@ func (s stack) healthCheck(t *testing.T) []string {
 }
 
 // notify has the archive bucket send its events as the template says.
-func (s stack) notify(t *testing.T, manifestPrefix string) {
+func (s created) notify(t *testing.T, manifestPrefix string) {
 	t.Helper()
 	b, err := os.ReadFile("s3bundler.cfn.json")
 	if err != nil {
