@@ -248,12 +248,18 @@ func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves 2 GiB")
 	}
-	for _, extra := range [][]string{{}, {"--workers", "4"}} {
+	for _, tt := range []struct {
+		size, manifests int
+		extra           []string
+	}{
+		{2<<30 - 1, 1, nil},
+		{128 << 20, 4, []string{"--workers", "4"}},
+	} {
 		s := startServer(t)
-		const size = 2<<30 - 1
 		args := []string{"-b", "sink", "-s", "3GB"}
-		for m := range 2 {
-			rows := []string{fmt.Sprintf("src,large,%d", size)}
+		plant(t, s, "src", "large", sandbox.Planted{Generated: &sandbox.Generated{Size: int64(tt.size), Seed: 1}})
+		for m := range tt.manifests {
+			rows := []string{fmt.Sprintf("src,large,%d", tt.size)}
 			for i := range 3000 {
 				key := fmt.Sprintf("small%d", i)
 				if m == 0 {
@@ -261,23 +267,17 @@ func TestMemory(t *testing.T) {
 				}
 				rows = append(rows, fmt.Sprintf("src,%s,20000", key))
 			}
-			if m == 0 {
-				plant(t, s, "src", "large", sandbox.Planted{Generated: &sandbox.Generated{Size: size, Seed: 1}})
-			}
 			key := fmt.Sprintf("m.%d.index", m)
 			plant(t, s, "dst", key, manifestOf(rows...))
 			args = append(args, "-m", "s3://dst/"+key)
-			if len(extra) == 0 {
-				break
-			}
 		}
-		r := run(t, s.URL(), append(args, extra...)...)
+		r := run(t, s.URL(), append(args, tt.extra...)...)
 		if r.exit != 0 {
 			t.Fatalf("exit %d:\n%s", r.exit, r.stderr)
 		}
-		t.Logf("%v: %d MiB resident\n%s", extra, r.resident>>20, r.stderr)
+		t.Logf("%v: %d MiB resident\n%s", tt.extra, r.resident>>20, r.stderr)
 		if r.resident > 256<<20 {
-			t.Errorf("%v: %d MiB resident, want at most 256", extra, r.resident>>20)
+			t.Errorf("%v: %d MiB resident, want at most 256", tt.extra, r.resident>>20)
 		}
 	}
 }
