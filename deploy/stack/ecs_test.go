@@ -67,7 +67,7 @@ var conditionCases = []struct {
 			"S3BundlerTask.ContainerDefinitions.0.Command": list("-q", "ManifestQueue", "-b", "ArchiveBucket", "-p", "archive", "-s", "2GB",
 				"--metrics", "emf", "--health-addr", healthAddress, "--grace-period", "100s"),
 			"S3GrouperTask.ContainerDefinitions.0.Command":            list("-b", "ArchiveBucket", "-p", "manifests"),
-			"S3BundlerService.CapacityProviderStrategy":               nil,
+			"S3BundlerService.CapacityProviderStrategy":               []any{},
 			"S3BundlerService.LaunchType":                             nil,
 			"ErrorAlarm.AlarmActions":                                 nil,
 			"DeadLetterAlarm.Dimensions.0.Value":                      "DeadLetterQueue.QueueName",

@@ -25,8 +25,9 @@ func (t *Template) service() {
 	// Zero at creation: with no instance yet, CloudFormation would wait for
 	// the first worker in vain.
 	t.set("S3BundlerService", "DesiredCount", ref("DesiredCount"))
+	// An empty list, for a missing one would leave an old strategy in force.
 	t.set("S3BundlerService", "CapacityProviderStrategy", iff("HasCapacityProvider",
-		[]any{fn{"CapacityProvider": ref("CapacityProvider"), "Weight": 1}}, noValue()))
+		[]any{fn{"CapacityProvider": ref("CapacityProvider"), "Weight": 1}}, []any{}))
 }
 
 // scaling goes up with the backlog for each running worker and down only when
