@@ -93,7 +93,7 @@ func fail(ctx context.Context, c call, err error) error {
 	if c.object {
 		f.Reason = v.reason
 	}
-	f.Throttled = v.throttled
+	f.Throttled, f.Transient = v.throttled, v.reason == fault.Retry
 	f.Hint = v.hint
 	if v.denied {
 		f.Hint = deniedHint(c)

@@ -62,6 +62,8 @@ type Error struct {
 	Reason Reason
 	// Throttled says that the service asked for fewer requests.
 	Throttled bool
+	// Transient says that the same request may succeed later.
+	Transient bool
 	// Op is what was tried: an S3 or SQS operation, or a verb.
 	Op string
 	// Where is the s3:// URI, queue, file or line.
@@ -155,6 +157,12 @@ func ReasonOf(err error) Reason {
 func Throttled(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Throttled
+}
+
+// Transient reports whether err says that the same request may succeed later.
+func Transient(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Transient || e.Throttled || e.Reason == Retry)
 }
 
 // ExitCode is what a command that ends with err returns to the shell.
