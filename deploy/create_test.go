@@ -20,7 +20,7 @@ import (
 func TestCreate(t *testing.T) {
 	m := startMoto(t)
 	m.createBucket(t, "given-archive")
-	var queue, dlq struct{ QueueUrl string }
+	var queue, dlq struct{}
 	m.rpc(t, "sqs", "AmazonSQS.CreateQueue", map[string]string{"QueueName": "given"}, &queue)
 	m.rpc(t, "sqs", "AmazonSQS.CreateQueue", map[string]string{"QueueName": "given-dlq"}, &dlq)
 	const arn = "arn:aws:sqs:" + region + ":123456789012:"

@@ -168,14 +168,17 @@ func (m moto) createStack(t *testing.T, name string, parameters map[string]strin
 		s.outputs[o.OutputKey] = o.OutputValue
 	}
 	var listed struct {
-		Resources []struct{ LogicalResourceId, PhysicalResourceId string } `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
+		Resources []struct {
+			Logical  string `xml:"LogicalResourceId"`
+			Physical string `xml:"PhysicalResourceId"`
+		} `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
 	}
 	b = m.query(t, "cloudformation", url.Values{"Action": {"ListStackResources"}, "Version": {"2010-05-15"}, "StackName": {name}})
 	if err := xml.Unmarshal(b, &listed); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
 	for _, r := range listed.Resources {
-		s.resources[r.LogicalResourceId] = r.PhysicalResourceId
+		s.resources[r.Logical] = r.Physical
 	}
 	return s
 }

@@ -171,7 +171,7 @@ func partition(region string) string {
 // for the prefix and the fields, and are quoted all.
 func (f *inventoryFlags) command(bucket string) (string, error) {
 	type destination struct {
-		AccountId string `json:",omitempty"`
+		AccountID string `json:"AccountId,omitempty"`
 		Bucket    string
 		Format    string
 		Prefix    string `json:",omitempty"`
@@ -179,7 +179,7 @@ func (f *inventoryFlags) command(bucket string) (string, error) {
 	b, err := json.Marshal(struct {
 		Destination            map[string]destination
 		IsEnabled              bool
-		Id                     string
+		ID                     string `json:"Id"`
 		IncludedObjectVersions string
 		OptionalFields         []string
 		Schedule               map[string]string

@@ -247,7 +247,7 @@ func (r resolved) at(path string) any {
 	if !ok {
 		return nil
 	}
-	var v any = res["Properties"]
+	v := res["Properties"]
 	for _, s := range steps[1:] {
 		switch node := v.(type) {
 		case map[string]any:

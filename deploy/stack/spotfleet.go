@@ -26,7 +26,7 @@ func SpotFleet(m Machines) (*Template, error) {
 		strategy = DefaultStrategy
 	}
 	if !slices.Contains(Strategies(), strategy) {
-		return nil, fmt.Errorf("Spot Fleet knows no strategy %q: take one of %v", strategy, Strategies())
+		return nil, fmt.Errorf("a Spot Fleet knows no strategy %q: take one of %v", strategy, Strategies())
 	}
 	if m.Attributes != nil {
 		return nil, fmt.Errorf("a Spot Fleet takes families, no attributes")
