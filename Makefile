@@ -29,6 +29,10 @@ build: ## build every command into bin/
 demo: build ## show the whole job on this machine: an inventory becomes archives
 	go run ./internal/demo
 
+.PHONY: images
+images: ## build both images for amd64 and arm64; REGISTRY=… PUSH=1 pushes them
+	@VERSION='$(VERSION)' COMMIT='$(COMMIT)' deploy/images.sh
+
 ##@ Checking it
 
 .PHONY: test
