@@ -24,9 +24,15 @@ if [[ -n ${GO_IMAGE:-} ]]; then more+=(--build-arg "GO_IMAGE=$GO_IMAGE"); fi
 # gives the same image.
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
+# A docker client alone, without buildx or a daemon to talk to, builds nothing.
+usable() { # engine
+	command -v "$1" >/dev/null || return
+	if [[ $1 == docker ]]; then docker buildx version && docker info; fi >/dev/null 2>&1
+}
+
 engine=${ENGINE:-}
 for candidate in docker podman buildah; do
-	if [[ -z $engine ]] && command -v "$candidate" >/dev/null; then engine=$candidate; fi
+	if [[ -z $engine ]] && usable "$candidate"; then engine=$candidate; fi
 done
 
 with_docker() { # name
