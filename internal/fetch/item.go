@@ -170,14 +170,16 @@ func (it *Item) discard() {
 
 var errDiscarded = errors.New("the object is not wanted any more")
 
-// readSmall fetches an object that is expected to fit its first piece.
-func (it *Item) readSmall() {
+// readSmall fetches an object that is expected to fit its first piece. The
+// Limiter has let its first request in, with token.
+func (it *Item) readSmall(token int) {
 	defer close(it.answered)
 	defer close(it.first.done)
 	p := it.first
 	for attempt := 1; ; attempt++ {
 		var err error
-		p.n, err = it.s.fill(it.ctx, part{object: it.unpinned(), whole: true}, *p.buf, func(a object.Attributes) { it.Attr = a })
+		ask := part{object: it.unpinned(), whole: true, admitted: attempt == 1, token: token}
+		p.n, err = it.s.fill(it.ctx, ask, *p.buf, func(a object.Attributes) { it.Attr = a })
 		if err != nil {
 			it.Err = err
 			return

@@ -126,7 +126,14 @@ func (o *ordering) start(ctx context.Context, obj object.Object) *Item {
 		return nil
 	}
 	if n <= Chunk {
-		o.reads.Go(it.readSmall)
+		// Waiting for leave here, not in a goroutine for each object, saves
+		// thousands of them.
+		token, err := o.source.limit.acquire(ctx)
+		if err != nil {
+			o.source.release(it.first)
+			return nil
+		}
+		o.reads.Go(func() { it.readSmall(token) })
 		return it
 	}
 	l := &large{more: make(chan *piece, o.source.budget.size/Chunk), pinned: make(chan struct{})}

@@ -51,6 +51,9 @@ type part struct {
 	// whole asks without a range, so that the answer can carry the object's
 	// checksum. Its offset is 0.
 	whole bool
+	// admitted says that the Limiter has let the first request in, with token.
+	admitted bool
+	token    int
 }
 
 // fill reads p into buf: as much as buf holds, less where the object ends.
@@ -67,6 +70,7 @@ func (s *source) fill(ctx context.Context, p part, buf []byte, answered func(obj
 	}
 	for attempt := 1; ; attempt++ {
 		got, err := s.once(ctx, p, buf, n, seen)
+		p.admitted = false
 		if got > 0 {
 			n, attempt = n+got, 1
 		}
@@ -96,9 +100,11 @@ func (s *source) fill(ctx context.Context, p part, buf []byte, answered func(obj
 // once sends one request for what is missing from buf[:n] on, and returns how
 // much of it came.
 func (s *source) once(ctx context.Context, p part, buf []byte, n int, seen func(object.Attributes)) (got int, err error) {
-	token, err := s.limit.acquire(ctx)
-	if err != nil {
-		return 0, err
+	token := p.token
+	if !p.admitted {
+		if token, err = s.limit.acquire(ctx); err != nil {
+			return 0, err
+		}
 	}
 	v := failed
 	defer func() { s.limit.release(token, v) }()
