@@ -35,7 +35,9 @@ type bundle struct {
 	pending []index.Row // members whose place is not known yet
 	failed  error       // of a line that placed could not add
 	letters index.Lines
-	copies  copies
+	// lettersSum is the CRC-64/NVME of their lines.
+	lettersSum uint64
+	copies     copies
 }
 
 // Bundle does the work for the manifest at m. That it was done before, for

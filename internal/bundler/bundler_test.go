@@ -47,13 +47,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, sandbox.Options{})
+}
+
+func newWorldOn(t *testing.T, opt sandbox.Options) *world {
+	t.Helper()
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 	} {
 		t.Setenv(name, value)
 	}
-	server, err := sandbox.Start(sandbox.Options{})
+	server, err := sandbox.Start(opt)
 	if err != nil {
 		t.Fatal(err)
 	}

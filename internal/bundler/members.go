@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/minio/crc64nvme"
+
 	"s3bundler/internal/archive"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/fetch"
@@ -164,5 +166,6 @@ func (w *bundle) letter(d index.DeadLetter) error {
 	w.result.DeadLetters[d.Reason]++
 	w.Progress.Rows.Add(1)
 	w.Progress.Skipped.Add(1)
+	w.lettersSum = crc64nvme.Update(w.lettersSum, d.Append(nil))
 	return w.letters.Add(&d)
 }

@@ -21,6 +21,10 @@ var errSuperseded = errors.New("another worker stored this manifest's archive me
 type published struct {
 	archiveETag string // empty if there is no archive
 	indexETag   string // empty if there is no index
+	lettersETag string // empty if there is no dead-letter index
+	// promised says that the index has, or is about to get, a dead-letter
+	// index beside it.
+	promised bool
 	// done says that archive, index and dead letters of this very manifest
 	// are all there and belong together.
 	done bool
@@ -37,7 +41,14 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	if err != nil {
 		return p, err
 	}
-	p.archiveETag, p.indexETag = archived.ETag, indexed.ETag
+	letters, err := w.head(ctx, layout.DeadLetters(w.manifest))
+	if err != nil && fault.ReasonOf(err) != fault.AccessDenied {
+		// What may not be read need not be there. To store it will tell.
+		return p, err
+	}
+	p.archiveETag, p.indexETag, p.lettersETag = archived.ETag, indexed.ETag, letters.ETag
+	sum := valueOf(indexed.Metadata, layout.DeadLetterSum)
+	p.promised = sum != ""
 	if p.indexETag == "" || valueOf(indexed.Metadata, layout.ManifestETag) != w.etag {
 		return p, nil
 	}
@@ -50,13 +61,8 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	if archived.ETag == "" || valueOf(indexed.Metadata, layout.ArchiveETag) != archived.ETag {
 		return p, nil
 	}
-	if n := valueOf(indexed.Metadata, layout.DeadLetterCount); n != "0" {
-		letters, err := w.head(ctx, layout.DeadLetters(w.manifest))
-		if err != nil || valueOf(letters.Metadata, layout.ManifestETag) != w.etag {
-			return p, err
-		}
-	}
-	p.done = true
+	// The sum of letters that nobody promised is of an older run.
+	p.done = !p.promised || valueOf(letters.Metadata, layout.DeadLetterSum) == sum
 	return p, nil
 }
 
@@ -81,17 +87,33 @@ func (w *bundle) publish(ctx context.Context) error {
 	if err := w.check(ctx, stored); err != nil {
 		return err
 	}
-	if err := w.storeIndex(ctx, stored.ETag); err != nil {
+	index, err := w.storeIndex(ctx, stored.ETag)
+	if err != nil {
 		return err
 	}
-	if w.letters.Count() > 0 {
+	if w.hasLetters() {
 		if err := w.storeLetters(ctx); err != nil {
 			return err
 		}
+		if err := w.still(ctx, w.result.Index, index.ETag); err != nil {
+			return err
+		}
 	}
-	// What was stored may have been replaced while the index was written.
-	a, err := w.head(ctx, w.result.Archive)
-	if err == nil && a.ETag != stored.ETag {
+	return w.still(ctx, w.result.Archive, stored.ETag)
+}
+
+// hasLetters reports whether this run has a dead-letter index, which may be
+// without a line. Where there was one, or an index promised one, there must be
+// one again: it takes the place of lines that hold no more, and that of a
+// worker which is late with its own.
+func (w *bundle) hasLetters() bool {
+	return w.letters.Count() > 0 || w.before.promised || w.before.lettersETag != ""
+}
+
+// still checks that nobody has replaced what was stored.
+func (w *bundle) still(ctx context.Context, l object.Location, etag string) error {
+	a, err := w.head(ctx, l)
+	if err == nil && a.ETag != etag {
 		err = errSuperseded
 	}
 	return err
@@ -121,13 +143,13 @@ func (w *bundle) check(ctx context.Context, sent store.Stored) error {
 }
 
 // storeIndex stores the index of the archive with this ETag.
-func (w *bundle) storeIndex(ctx context.Context, archiveETag string) error {
+func (w *bundle) storeIndex(ctx context.Context, archiveETag string) (store.Stored, error) {
 	lines, err := w.index.Reader()
 	if err != nil {
-		return fault.New(fault.Compress, "keep index", w.result.Index.String(), err, "")
+		return store.Stored{}, fault.New(fault.Compress, "keep index", w.result.Index.String(), err, "")
 	}
 	defer lines.Close()
-	_, err = w.st.Upload(ctx, w.result.Index, lines, store.PutOptions{
+	opt := store.PutOptions{
 		Headers: []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
 		Metadata: []object.Pair{
 			{Name: layout.ManifestETag, Value: w.etag},
@@ -135,8 +157,17 @@ func (w *bundle) storeIndex(ctx context.Context, archiveETag string) error {
 			{Name: layout.DeadLetterCount, Value: strconv.Itoa(w.letters.Count())},
 		},
 		IfMatch: w.before.indexETag, IfAbsent: w.before.indexETag == "",
-	})
-	return superseded(fault.As(fault.Upload, err))
+	}
+	if w.hasLetters() {
+		opt.Metadata = append(opt.Metadata, w.lettersPair())
+	}
+	stored, err := w.st.Upload(ctx, w.result.Index, lines, opt)
+	return stored, superseded(fault.As(fault.Upload, err))
+}
+
+// lettersPair binds the dead-letter index to its index.
+func (w *bundle) lettersPair() object.Pair {
+	return object.Pair{Name: layout.DeadLetterSum, Value: object.CRC64NVME(w.lettersSum).Value}
 }
 
 func (w *bundle) storeLetters(ctx context.Context) error {
@@ -147,9 +178,10 @@ func (w *bundle) storeLetters(ctx context.Context) error {
 	defer lines.Close()
 	_, err = w.st.Upload(ctx, layout.DeadLetters(w.manifest), lines, store.PutOptions{
 		Headers:  []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
-		Metadata: []object.Pair{{Name: layout.ManifestETag, Value: w.etag}},
+		Metadata: []object.Pair{{Name: layout.ManifestETag, Value: w.etag}, w.lettersPair()},
+		IfMatch:  w.before.lettersETag, IfAbsent: w.before.lettersETag == "",
 	})
-	return fault.As(fault.Upload, err)
+	return superseded(fault.As(fault.Upload, err))
 }
 
 // superseded turns the error of a write whose condition failed into

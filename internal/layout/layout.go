@@ -78,6 +78,10 @@ const (
 	// DeadLetterCount stands on an index: how many lines the dead-letter index
 	// beside the manifest has.
 	DeadLetterCount = "dead-letters"
+	// DeadLetterSum stands on an index and on the dead-letter index that
+	// belongs to it, the same on both: the CRC-64/NVME of its lines. An index
+	// without it has no dead-letter index.
+	DeadLetterSum = "dead-letters-crc64nvme"
 	// SourceETag stands on the metadata of a big object: what was copied.
 	SourceETag = "source-etag"
 )
