@@ -47,6 +47,9 @@ func newCat() *cobra.Command {
 			if err != nil {
 				return cli.Usagef("%v", err)
 			}
+			if err := checkThaw(o.Thaw); err != nil {
+				return err
+			}
 			s3, err := o.connect(cmd.Context())
 			if err != nil {
 				return err
@@ -63,7 +66,7 @@ func newCat() *cobra.Command {
 			case !source.Copy:
 				return cli.Usagef("which object? name its key after the index")
 			}
-			o.Range = store.Range(o.part)
+			o.Range, o.Log = store.Range(o.part), o.Console(cmd).Log
 			return retrieve.Cat(cmd.Context(), s3, source, key, cmd.OutOrStdout(), o.CatOptions)
 		},
 	}
@@ -71,8 +74,8 @@ func newCat() *cobra.Command {
 	fs.Var(&o.part, "range", "only these bytes: 0-1023, or 1024- for all from there on; unchecked")
 	fs.StringVar(&o.Bucket, "source-bucket", "", "the object's `BUCKET`, where several have the key")
 	fs.StringVar(&o.VersionID, "version-id", "", "the object's version `ID`, where several have the key")
-	fs.BoolVar(&o.NoCheck, "no-check", false, "do not hold the content against the index's checksum")
-	fs.BoolVar(&o.AnyETag, "any-etag", false, "read an archive that is not the very one its index was written for: it was copied")
+	addTrust(fs, &o.NoCheck, &o.AnyETag)
+	addThaw(fs, &o.Thaw)
 	o.add(cmd, 1, "")
 	_ = fs.MarkHidden("in-flight") // it fails for unknown flags alone
 	cli.Exits(cmd, fault.Read, fault.Download, fault.Compress, fault.API)

@@ -98,7 +98,7 @@ func newCommand() *cobra.Command {
 	o.queue.add(fs)
 	o.Add(cmd)
 	cmd.AddCommand(newHealthCheck())
-	cmd.AddCommand(newList(), newCat())
+	cmd.AddCommand(newList(), newCat(), newRestore())
 	cli.Exits(cmd, fault.Read, fault.Upload, fault.Download, fault.Compress, fault.API)
 	return cmd
 }

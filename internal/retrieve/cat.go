@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/index"
@@ -23,6 +24,9 @@ type CatOptions struct {
 	NoCheck bool
 	// AnyETag takes an archive that is not the one its index was written for.
 	AnyETag bool
+	// Thaw is for an archive that must be restored first; Log is told of it.
+	Thaw Thaw
+	Log  *slog.Logger
 }
 
 // Cat writes the content of the object with this key to w as it arrives, and
@@ -36,7 +40,7 @@ func Cat(ctx context.Context, st Store, source Source, key string, w io.Writer, 
 	if opt.Range.Offset > row.Size || opt.Range.Offset == row.Size && opt.Range != (store.Range{}) {
 		return fault.New(fault.Usage, "read", nameOf(&row), store.ErrRange, fmt.Sprintf("it has %d bytes", row.Size))
 	}
-	a, err := source.Find(ctx, st, indexed, opt.AnyETag)
+	a, err := opt.Thaw.findThawed(ctx, st, source, indexed, opt.AnyETag, opt.Log)
 	if err != nil {
 		return err
 	}

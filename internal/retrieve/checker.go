@@ -73,3 +73,6 @@ func (c *checker) check(where object.Location) error {
 func nameOf(row *index.Row) string {
 	return object.Location{Bucket: row.Bucket, Key: object.DecodeKey(row.Key)}.String()
 }
+
+// checks reports whether there is a checksum to hold the content against.
+func (c *checker) checks() bool { return c.row.CRC64NVME != "" || c.md5 != nil }

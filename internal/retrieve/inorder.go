@@ -74,7 +74,7 @@ func send[T any](ctx context.Context, out chan<- []result[T], results iter.Seq2[
 	flush := func() bool {
 		select {
 		case out <- batch:
-			batch = make([]result[T], 0, batchSize)
+			batch = nil
 			return true
 		case <-ctx.Done():
 			return false

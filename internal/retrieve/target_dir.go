@@ -1,0 +1,289 @@
+package retrieve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/index"
+	"s3bundler/internal/object"
+)
+
+// Folder restores below a folder, and nowhere else: os.Root keeps every path
+// in it, whatever links it holds. Content and time of last modification are
+// restored; a file is complete when it appears under its name.
+type Folder struct {
+	dir    string
+	root   *os.Root
+	naming naming
+	// folded says that the file system takes names that differ in case alone
+	// for the same.
+	folded bool
+	// empty says that it was empty at the start.
+	empty bool
+
+	files taken
+	dirs  map[string]struct{} // known to be folders, or to become some
+}
+
+// ToFolder opens dir, which is made if it is not there. escape maps keys that
+// cannot be paths, which are otherwise refused. The caller closes it.
+func ToFolder(dir string, escape bool) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fault.New(fault.Write, "restore to", dir, err, "")
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fault.New(fault.Write, "restore to", dir, err, "")
+	}
+	f := &Folder{dir: dir, root: root, naming: newNaming(escape), files: newTaken(), dirs: map[string]struct{}{}}
+	if err := f.inspect(); err != nil {
+		root.Close()
+		return nil, fault.New(fault.Write, "restore to", dir, err, "")
+	}
+	return f, nil
+}
+
+// Close ends the use of the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// inspect finds out whether the folder is empty and how it takes names.
+func (f *Folder) inspect() error {
+	d, err := f.root.Open(".")
+	if err != nil {
+		return err
+	}
+	names, err := d.Readdirnames(1)
+	d.Close()
+	if err != nil && err != io.EOF {
+		return err
+	}
+	f.empty = len(names) == 0
+	probe, file, err := f.temporary(".")
+	if err != nil {
+		return err
+	}
+	file.Close()
+	defer f.root.Remove(probe)
+	_, err = f.root.Lstat(strings.ToUpper(probe))
+	f.folded = err == nil
+	return nil
+}
+
+// temporary makes a file with a name that no key has.
+func (f *Folder) temporary(dir string) (name string, file *os.File, err error) {
+	for {
+		name = path.Join(dir, fmt.Sprintf(".s3bundler-%016x", rand.Uint64()))
+		file, err = f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return name, file, err
+		}
+	}
+}
+
+func (f *Folder) fold(p string) string {
+	if f.folded {
+		return strings.ToLower(p)
+	}
+	return p
+}
+
+// isMarker tells the objects by which consoles make folders.
+func isMarker(row *index.Row, key string) bool {
+	return row.Size == 0 && strings.HasSuffix(key, "/") && key != "/"
+}
+
+func (f *Folder) place(row *index.Row, key string) (object.Location, error) {
+	marker := isMarker(row, key)
+	p, err := f.naming.path(strings.TrimSuffix(key, map[bool]string{true: "/"}[marker]))
+	if err != nil {
+		return object.Location{}, refuse(BadName, row, f.dir, fmt.Errorf("%w: give --escape to write it under another name", err))
+	}
+	if marker {
+		p += "/"
+	}
+	if p, err = f.folders(p, row); err != nil {
+		return object.Location{}, err
+	}
+	if !marker && f.isFolder(p) {
+		if !f.naming.escape {
+			return object.Location{}, refuse(BadName, row, f.at(p), fmt.Errorf("a folder is there, of keys that begin with this one and a slash: give --escape"))
+		}
+		p = path.Join(path.Dir(p), apart(path.Base(p), p))
+	}
+	err = f.files.take(f.fold(p), row)
+	if err == errDuplicate && !marker && f.naming.escape && f.folded {
+		p = path.Join(path.Dir(p), apart(path.Base(p), p))
+		err = f.files.take(f.fold(p), row)
+	}
+	if err != nil {
+		return object.Location{}, refuse(Duplicate, row, f.at(p), err)
+	}
+	return object.Location{Key: p}, nil
+}
+
+// folders makes sure that no file is where the folders of a path must be, and
+// returns the path, changed where it must be and may. What ends in a slash is a
+// folder itself.
+func (f *Folder) folders(p string, row *index.Row) (string, error) {
+	for i := 0; i < len(p); i++ {
+		if p[i] != '/' {
+			continue
+		}
+		d := p[:i]
+		if _, ok := f.dirs[f.fold(d)]; ok {
+			continue
+		}
+		if f.isFile(d) {
+			if !f.naming.escape {
+				return "", refuse(BadName, row, f.at(d), fmt.Errorf("a file is there, where a folder would have to be: give --escape"))
+			}
+			d = path.Join(path.Dir(d), apart(path.Base(d), d+"/"))
+			p = d + p[i:]
+			i = len(d)
+		}
+		f.dirs[f.fold(d)] = struct{}{}
+	}
+	return p, nil
+}
+
+func (f *Folder) isFile(p string) bool {
+	if f.files.has(f.fold(p)) {
+		return true
+	}
+	info, err := f.root.Lstat(p)
+	return err == nil && !info.IsDir() && !f.leadsToFolder(p)
+}
+
+func (f *Folder) isFolder(p string) bool {
+	if _, ok := f.dirs[f.fold(p)]; ok {
+		return true
+	}
+	info, err := f.root.Lstat(p)
+	return err == nil && info.IsDir()
+}
+
+// leadsToFolder reports whether p is a link to a folder inside the root.
+func (f *Folder) leadsToFolder(p string) bool {
+	info, err := f.root.Stat(p)
+	return err == nil && info.IsDir()
+}
+
+func (f *Folder) fresh(context.Context) (bool, error) { return f.empty, nil }
+
+func (f *Folder) look(_ context.Context, to object.Location, row *index.Row) (presence, error) {
+	info, err := f.root.Lstat(strings.TrimSuffix(to.Key, "/"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nothing, nil
+	case err != nil:
+		return nothing, f.explain(err, to, row)
+	case info.IsDir() && strings.HasSuffix(to.Key, "/"):
+		return same, nil
+	case !info.Mode().IsRegular() || info.Size() != row.Size:
+		return another, nil
+	case info.ModTime().Equal(row.LastModified):
+		return same, nil
+	}
+	file, err := f.root.Open(to.Key)
+	if err != nil {
+		return nothing, f.explain(err, to, row)
+	}
+	defer file.Close()
+	sum := newChecker(row)
+	if _, err := io.Copy(sum, file); err != nil {
+		return nothing, f.explain(err, to, row)
+	}
+	if !sum.checks() || sum.check(to) != nil {
+		return another, nil
+	}
+	return same, nil
+}
+
+func (f *Folder) put(ctx context.Context, to object.Location, row *index.Row, content []byte, over bool) error {
+	return f.stream(ctx, to, row, bytes.NewReader(content), over)
+}
+
+func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row, r io.Reader, over bool) error {
+	if strings.HasSuffix(to.Key, "/") {
+		return f.explain(f.root.MkdirAll(strings.TrimSuffix(to.Key, "/"), 0o777), to, row)
+	}
+	dir := path.Dir(to.Key)
+	name, file, err := f.temporary(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = f.root.MkdirAll(dir, 0o777); err == nil {
+			name, file, err = f.temporary(dir)
+		}
+	}
+	if err != nil {
+		return f.explain(err, to, row)
+	}
+	err = fill(ctx, file, r)
+	if err == nil && !row.LastModified.IsZero() {
+		err = f.root.Chtimes(name, row.LastModified, row.LastModified)
+	}
+	if err == nil && !over {
+		if _, there := f.root.Lstat(to.Key); there == nil {
+			err = refuse(Exists, row, f.name(to), errExists)
+		}
+	}
+	if err == nil {
+		err = f.root.Rename(name, to.Key)
+	}
+	if err != nil {
+		// A leftover has a name of its own; the error says more.
+		_ = f.root.Remove(name)
+	}
+	return f.explain(err, to, row)
+}
+
+// fill writes a new file and closes it.
+func fill(ctx context.Context, file *os.File, r io.Reader) error {
+	_, err := io.Copy(file, r)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+func (f *Folder) copies() bool { return false }
+
+func (f *Folder) copy(context.Context, object.Location, *index.Row, Archive, bool) error {
+	return errors.ErrUnsupported
+}
+
+// explain tells what concerns one file from what concerns all.
+func (f *Folder) explain(err error, to object.Location, row *index.Row) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EROFS),
+		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, fs.ErrClosed):
+		return fault.New(fault.Write, "restore "+nameOf(row), "to "+f.name(to), err, "run the same command again: it goes on")
+	}
+	var local *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &local) || errors.As(err, &link) {
+		return refuse(BadName, row, f.name(to), err)
+	}
+	return err
+}
+
+func (f *Folder) at(p string) string { return f.name(object.Location{Key: p}) }
+
+func (f *Folder) name(to object.Location) string { return path.Join(f.dir, to.Key) }
