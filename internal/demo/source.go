@@ -17,8 +17,10 @@ type planted struct {
 	etag     string
 	modified time.Time
 	class    string
-	deleted  bool // after the inventory was taken
 }
+
+// deletedKey is deleted after the inventory was taken.
+const deletedKey = "special/deleted-after-inventory"
 
 // content is made anew whenever it is needed: lines such as logs have.
 func (p planted) content() []byte {
@@ -65,7 +67,7 @@ func (w *world) fill(ordinary int) error {
 		}},
 		{"special/glacier-instant-retrieval", 300, sandbox.Planted{StorageClass: "GLACIER_IR"}},
 		{"special/frozen-after-inventory", 300, sandbox.Planted{StorageClass: "GLACIER"}},
-		{"special/deleted-after-inventory", 300, sandbox.Planted{}},
+		{deletedKey, 300, sandbox.Planted{}},
 	} {
 		if err := w.plant(special.key, special.size, special.p); err != nil {
 			return err
