@@ -53,6 +53,10 @@ func (b *Bundler) Bundle(ctx context.Context, m object.Location) (Result, error)
 			b.log.Info("another worker stored this archive meanwhile; looking again", "manifest", m)
 			continue
 		}
+		if w.result.Done && attempt > 1 {
+			// What was begun has its end in the log, whoever brought it about.
+			b.log.Log(ctx, LevelNotice, "successfully archived "+m.String(), "by", "another worker")
+		}
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
