@@ -36,7 +36,7 @@ images: ## build both images for amd64 and arm64; REGISTRY=… PUSH=1 pushes the
 ##@ Checking it
 
 .PHONY: test
-test: format vet lint tidy stale race ## all that CI runs
+test: format vet lint tidy stale race bench-short ## all that CI runs
 
 .PHONY: format
 format: ## fail if a file is not gofmt'd
@@ -65,6 +65,10 @@ stale: ## fail if a generated file is not what its generator writes
 race: $(tools)/versitygw ## all tests with the race detector, fuzz seeds and conformance included
 	go test -race -timeout 30m ./...
 
+.PHONY: bench-short
+bench-short: bench-programs ## find out whether the benchmarks work; their figures mean nothing
+	bin/bench/bench -short -bin bin/bench -out bin/bench
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	@for package in $$(go list ./...); do \
@@ -73,6 +77,17 @@ fuzz: ## fuzz every parser for FUZZTIME (30s) each
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+##@ Measuring it
+
+.PHONY: bench
+bench: bench-programs ## measure the commands beside their floors, and write results and README's figures
+	bin/bench/bench -bin bin/bench -readme README.md
+
+.PHONY: bench-programs
+bench-programs:
+	@mkdir -p bin/bench
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(linked)' -o bin/bench/ ./cmd/s3bundler ./cmd/s3grouper ./internal/bench/...
 
 ##@ Changing it
 

@@ -50,14 +50,16 @@ var layout = []struct {
 	{"bench", "object fault inventory manifest layout queue store metrics fetch upload archive index grouper bundler retrieve aws cli sandbox"},
 }
 
-// owners are the only packages that may import what lies under a path.
-var owners = map[string]string{
-	"github.com/aws/aws-sdk-go-v2":       "s3bundler/internal/aws",
-	"github.com/aws/smithy-go":           "s3bundler/internal/aws",
-	"github.com/awslabs/goformation":     "s3bundler/deploy/stack",
-	"github.com/schollz/progressbar":     "s3bundler/internal/cli",
-	"github.com/cristim/ec2-instances":   "s3bundler/deploy/stack",
-	"github.com/LeanerCloud/ec2-instanc": "s3bundler/deploy/stack",
+// owners are the only packages that may import what lies under a path. The
+// floor of the benchmarks signs with the SDK's own signer: it is what package
+// aws is measured against, and must owe it nothing.
+var owners = map[string][]string{
+	"github.com/aws/aws-sdk-go-v2":       {"s3bundler/internal/aws", "s3bundler/internal/bench/floor"},
+	"github.com/aws/smithy-go":           {"s3bundler/internal/aws"},
+	"github.com/awslabs/goformation":     {"s3bundler/deploy/stack"},
+	"github.com/schollz/progressbar":     {"s3bundler/internal/cli"},
+	"github.com/cristim/ec2-instances":   {"s3bundler/deploy/stack"},
+	"github.com/LeanerCloud/ec2-instanc": {"s3bundler/deploy/stack"},
 }
 
 // vague are names that say nothing about what is inside.
@@ -119,9 +121,9 @@ func TestImports(t *testing.T) {
 			continue
 		}
 		for _, i := range p.Imports {
-			for prefix, owner := range owners {
-				if strings.HasPrefix(i, prefix) && p.ImportPath != owner {
-					t.Errorf("%s imports %s: only %s may", p.ImportPath, i, owner)
+			for prefix, few := range owners {
+				if strings.HasPrefix(i, prefix) && !slices.Contains(few, p.ImportPath) {
+					t.Errorf("%s imports %s: only %s may", p.ImportPath, i, strings.Join(few, " and "))
 				}
 			}
 			if !below {

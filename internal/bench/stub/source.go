@@ -1,0 +1,119 @@
+package main
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/minio/crc64nvme"
+)
+
+// maxVariants bounds the objects of a source that differ.
+const maxVariants = 1 << 14
+
+// source is a bucket of generated objects of one size. Object n is the bytes
+// of the pool from n's variant on; where the pool ends it begins again.
+type source struct {
+	pool     []byte
+	size     int64
+	variants []variant
+}
+
+// variant is an object of a source, but for its name.
+type variant struct {
+	start int64
+	etag  string // quoted
+	// whole is the head of the answer to a GET of all of it, ranged what is
+	// in the head of any answer besides length and range.
+	whole, ranged []byte
+}
+
+// newSource computes all that its answers need.
+func newSource(pool []byte, size int64, multipart bool) *source {
+	n := int64(1)
+	if size > 0 && size < int64(len(pool)) {
+		n = min(int64(len(pool))/size, maxVariants)
+	}
+	s := &source{pool: pool, size: size, variants: make([]variant, n)}
+	for i := range s.variants {
+		s.variants[i] = s.describe(int64(i)*size, multipart)
+	}
+	return s
+}
+
+func (s *source) describe(start int64, multipart bool) variant {
+	v := variant{start: start}
+	crc, sum := uint64(0), md5.New()
+	for piece := range s.bytes(start, 0, s.size) {
+		crc = crc64nvme.Update(crc, piece)
+		if !multipart {
+			sum.Write(piece)
+		}
+	}
+	v.etag = `"` + hex.EncodeToString(sum.Sum(nil)) + `"`
+	if multipart { // of parts of 16 MiB
+		v.etag = fmt.Sprintf(`"%016x%016x-%d"`, crc, ^crc, (s.size+16<<20-1)/(16<<20))
+	}
+	v.ranged = fmt.Appendf(nil, constantHead+"ETag: %s\r\n", v.etag)
+	v.whole = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\n%sx-amz-checksum-crc64nvme: %s\r\nx-amz-checksum-type: FULL_OBJECT\r\nContent-Length: %d\r\n\r\n",
+		v.ranged, encodeCRC(crc), s.size)
+	return v
+}
+
+// constantHead is what S3 says in the answer to any GET, and is not looked at.
+const constantHead = "x-amz-id-2: aGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVsbG8=\r\n" +
+	"x-amz-request-id: 4442587FB7D0A2F9\r\n" +
+	"Date: Mon, 23 Nov 2026 11:36:13 GMT\r\n" +
+	"Last-Modified: Thu, 30 Mar 2017 18:06:00 GMT\r\n" +
+	"x-amz-server-side-encryption: AES256\r\n" +
+	"Accept-Ranges: bytes\r\n" +
+	"Content-Type: application/octet-stream\r\n" +
+	"Server: AmazonS3\r\n"
+
+// bytes yields n bytes of the object at start, from offset on.
+func (s *source) bytes(start, offset, n int64) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		at := (start + offset) % int64(len(s.pool))
+		for n > 0 {
+			piece := s.pool[at:min(int64(len(s.pool)), at+n)]
+			if !yield(piece) {
+				return
+			}
+			n -= int64(len(piece))
+			at = 0
+		}
+	}
+}
+
+// object finds the variant that a key asks for.
+func (s *source) object(key []byte) *variant {
+	n, scale := uint64(0), uint64(1)
+	end := len(key)
+	for end > 0 && (key[end-1] < '0' || key[end-1] > '9') { // an extension
+		end--
+	}
+	for ; end > 0 && key[end-1] >= '0' && key[end-1] <= '9'; end-- {
+		n += uint64(key[end-1]-'0') * scale
+		scale *= 10
+	}
+	return &s.variants[n%uint64(len(s.variants))]
+}
+
+// parseSource reads the name of a bucket of generated objects.
+func parseSource(bucket string) (kind string, size int64, multipart, ok bool) {
+	kind, rest, ok := strings.Cut(bucket, "-")
+	digits, word, more := strings.Cut(rest, "-")
+	size, err := strconv.ParseInt(digits, 10, 64)
+	ok = ok && err == nil && size >= 0 && (kind == "bin" || kind == "text") && (!more || word == "multipart")
+	return kind, size, more, ok
+}
+
+func encodeCRC(sum uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], sum)
+	return base64.StdEncoding.EncodeToString(b[:])
+}
