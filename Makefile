@@ -13,6 +13,7 @@ VERSITYGW   := github.com/versity/versitygw/cmd/versitygw@v1.8.0
 VERSION  ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.0.0)
 COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
+SEED     ?= 1
 
 tools   := $(CURDIR)/bin/tools
 linked  := -s -w -X s3bundler/internal/cli.version=$(VERSION) -X s3bundler/internal/cli.commit=$(COMMIT)
@@ -88,6 +89,10 @@ bench: bench-programs ## measure the commands beside their floors, and write res
 bench-programs:
 	@mkdir -p bin/bench
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(linked)' -o bin/bench/ ./cmd/s3bundler ./cmd/s3grouper ./internal/bench/...
+
+.PHONY: chaos
+chaos: ## kill workers at every step under ten seeds, and look for every row; SEED=n begins there
+	go test -v -count 1 -timeout 60m ./internal/chaos -args -seed $(SEED) -seeds 10 -full
 
 ##@ Changing it
 
