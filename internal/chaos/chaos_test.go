@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -85,6 +86,8 @@ func run(t *testing.T, seed uint64, manifests, kills int) {
 	if seed%2 == 0 {
 		args = append(args, "-c")
 	}
+	// Each process appends its own.
+	env, args = slices.Clip(env), slices.Clip(args)
 	c := &campaign{w: w, left: kills, orphans: map[string]bool{}, counts: map[string]int{}}
 	var all sync.WaitGroup
 	empty, stop := context.WithCancel(ctx)
