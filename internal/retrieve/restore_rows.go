@@ -120,7 +120,7 @@ func (r *Restorer) placed(rows iter.Seq2[opened, error]) iter.Seq2[*wanted, erro
 func (r *Restorer) place(row *index.Row, key string) (object.Location, error) {
 	rest, ok := strings.CutPrefix(key, r.opt.Strip)
 	if !ok {
-		return object.Location{}, refuse(BadName, row, "another key", errors.New("its key does not begin with what --strip takes away"))
+		return object.Location{}, refuse(BadName, "another key", errors.New("its key does not begin with what --strip takes away"))
 	}
 	return r.to.place(row, r.opt.Add+rest)
 }
@@ -145,7 +145,7 @@ func (r *Restorer) admit(ctx context.Context, w *wanted, p *planner) error {
 		r.Progress.Skipped.Add(1)
 		return context.Cause(ctx)
 	case w.found != nothing && r.opt.Existing != Overwrite:
-		r.letter(ctx, &w.row, refuse(Exists, &w.row, r.to.name(w.to), errExists))
+		r.letter(ctx, &w.row, refuse(Exists, r.to.name(w.to), errExists))
 		return context.Cause(ctx)
 	}
 	w.over = r.opt.Existing == Overwrite

@@ -54,7 +54,7 @@ type Target interface {
 	name(to object.Location) string
 }
 
-// refuse makes the error of one object.
-func refuse(reason fault.Reason, row *index.Row, where string, err error) error {
-	return &fault.Error{Reason: reason, Op: "restore " + nameOf(row), Where: "to " + where, Err: err}
+// refuse makes the error of one object that would go to where.
+func refuse(reason fault.Reason, where string, err error) error {
+	return &fault.Error{Reason: reason, Op: "write", Where: where, Err: err}
 }

@@ -106,7 +106,7 @@ func (f *Folder) place(row *index.Row, key string) (object.Location, error) {
 	marker := isMarker(row, key)
 	p, err := f.naming.path(strings.TrimSuffix(key, map[bool]string{true: "/"}[marker]))
 	if err != nil {
-		return object.Location{}, refuse(BadName, row, f.dir, fmt.Errorf("%w: give --escape to write it under another name", err))
+		return object.Location{}, refuse(BadName, f.dir, fmt.Errorf("%w: give --escape to write it under another name", err))
 	}
 	if marker {
 		p += "/"
@@ -116,7 +116,7 @@ func (f *Folder) place(row *index.Row, key string) (object.Location, error) {
 	}
 	if !marker && f.isFolder(p) {
 		if !f.naming.escape {
-			return object.Location{}, refuse(BadName, row, f.at(p), fmt.Errorf("a folder is there, of keys that begin with this one and a slash: give --escape"))
+			return object.Location{}, refuse(BadName, f.at(p), fmt.Errorf("a folder is there, of keys that begin with this one and a slash: give --escape"))
 		}
 		p = path.Join(path.Dir(p), apart(path.Base(p), p))
 	}
@@ -126,7 +126,7 @@ func (f *Folder) place(row *index.Row, key string) (object.Location, error) {
 		err = f.files.take(f.fold(p), row)
 	}
 	if err != nil {
-		return object.Location{}, refuse(Duplicate, row, f.at(p), err)
+		return object.Location{}, refuse(Duplicate, f.at(p), err)
 	}
 	return object.Location{Key: p}, nil
 }
@@ -145,7 +145,7 @@ func (f *Folder) folders(p string, row *index.Row) (string, error) {
 		}
 		if f.isFile(d) {
 			if !f.naming.escape {
-				return "", refuse(BadName, row, f.at(d), fmt.Errorf("a file is there, where a folder would have to be: give --escape"))
+				return "", refuse(BadName, f.at(d), fmt.Errorf("a file is there, where a folder would have to be: give --escape"))
 			}
 			d = path.Join(path.Dir(d), apart(path.Base(d), d+"/"))
 			p = d + p[i:]
@@ -233,7 +233,7 @@ func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row,
 	}
 	if err == nil && !over {
 		if _, there := f.root.Lstat(to.Key); there == nil {
-			err = refuse(Exists, row, f.name(to), errExists)
+			err = refuse(Exists, f.name(to), errExists)
 		}
 	}
 	if err == nil {
@@ -279,7 +279,7 @@ func (f *Folder) explain(err error, to object.Location, row *index.Row) error {
 	var local *fs.PathError
 	var link *os.LinkError
 	if errors.As(err, &local) || errors.As(err, &link) {
-		return refuse(BadName, row, f.name(to), err)
+		return refuse(BadName, f.name(to), err)
 	}
 	return err
 }

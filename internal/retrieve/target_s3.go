@@ -48,12 +48,12 @@ func (b *bucketTarget) place(row *index.Row, key string) (object.Location, error
 	}
 	switch {
 	case key == "" || to.Bucket == "":
-		return to, refuse(BadName, row, to.String(), errors.New("nothing is left of its key"))
+		return to, refuse(BadName, to.String(), errors.New("nothing is left of its key"))
 	case len(to.Key) > maxKey:
-		return to, refuse(BadName, row, to.String(), fmt.Errorf("the key would have %d bytes, S3 takes %d", len(to.Key), maxKey))
+		return to, refuse(BadName, to.String(), fmt.Errorf("the key would have %d bytes, S3 takes %d", len(to.Key), maxKey))
 	}
 	if err := b.taken.take(to.Bucket+"/"+to.Key, row); err != nil {
-		return to, refuse(Duplicate, row, to.String(), err)
+		return to, refuse(Duplicate, to.String(), err)
 	}
 	return to, nil
 }
@@ -113,7 +113,7 @@ func (b *bucketTarget) options(row *index.Row, over bool) (store.PutOptions, err
 	}
 	for _, p := range opt.Metadata {
 		if p.Name == "" || strings.Trim(p.Name, tokenChars) != "" || strings.ContainsFunc(p.Value, isControl) {
-			return opt, refuse(fault.BadRow, row, "S3", fmt.Errorf("its metadata %q cannot be sent", p.Name))
+			return opt, refuse(fault.BadRow, "S3", fmt.Errorf("its metadata %q cannot be sent", p.Name))
 		}
 	}
 	return opt, nil
@@ -163,9 +163,9 @@ func (b *bucketTarget) explain(err error, to object.Location, row *index.Row) er
 	case err == nil:
 		return nil
 	case errors.Is(err, store.ErrExists):
-		return refuse(Exists, row, to.String(), errExists)
+		return refuse(Exists, to.String(), errExists)
 	case fault.ReasonOf(err) == "" && fault.Transient(err):
-		return refuse(fault.Retry, row, to.String(), err)
+		return refuse(fault.Retry, to.String(), err)
 	}
 	return fault.As(fault.Upload, err)
 }
