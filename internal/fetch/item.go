@@ -48,11 +48,20 @@ type large struct {
 
 // piece is a run of an object's bytes with its own request.
 type piece struct {
-	buf      *[]byte
-	n        int // bytes read
+	reserved int64   // bytes of memory
+	buf      *[]byte // from when its request begins
+	n        int     // bytes read
 	err      error
-	done     chan struct{}
-	reserved int64
+	done     chan struct{} // closed when it is read; an object's only piece has answered
+}
+
+// buffer gives the memory that was reserved for p. What waits for its turn has
+// none yet.
+func (p *piece) buffer() []byte {
+	if p.buf == nil {
+		p.buf = getBuffer(int(p.reserved))
+	}
+	return *p.buf
 }
 
 // Whole returns all of the object's content, checked, if it is in memory.
@@ -106,7 +115,7 @@ func (it *Item) pieces(emit func([]byte) error) error {
 	take := func(p *piece) error {
 		<-p.done
 		defer it.s.release(p)
-		if p.err != nil {
+		if p.err != nil || p.n == 0 {
 			return p.err
 		}
 		return emit((*p.buf)[:p.n])
@@ -134,10 +143,12 @@ func (it *Item) tail(offset int64, emit func([]byte) error) error {
 	}
 	buf := getBuffer(Chunk)
 	defer putBuffer(buf)
+	w := worker{source: it.s}
+	defer w.end()
 	o := it.Object
 	o.ETag = it.Attr.ETag
 	for offset < it.Attr.Size {
-		n, err := it.s.fill(it.ctx, part{object: o, offset: offset}, *buf, func(object.Attributes) {})
+		n, err := w.fill(it.ctx, part{object: o, offset: offset}, *buf, func(object.Attributes) {})
 		if err != nil {
 			return err
 		}
@@ -170,16 +181,14 @@ func (it *Item) discard() {
 
 var errDiscarded = errors.New("the object is not wanted any more")
 
-// readSmall fetches an object that is expected to fit its first piece. The
-// Limiter has let its first request in, with token.
-func (it *Item) readSmall(token int) {
+// readSmall fetches an object that is expected to fit its first piece.
+func (it *Item) readSmall(w *worker) {
 	defer close(it.answered)
-	defer close(it.first.done)
 	p := it.first
 	for attempt := 1; ; attempt++ {
 		var err error
-		ask := part{object: it.unpinned(), whole: true, admitted: attempt == 1, token: token}
-		p.n, err = it.s.fill(it.ctx, ask, *p.buf, func(a object.Attributes) { it.Attr = a })
+		ask := part{object: it.unpinned(), whole: true}
+		p.n, err = w.fill(it.ctx, ask, p.buffer(), func(a object.Attributes) { it.Attr = a })
 		if err != nil {
 			it.Err = err
 			return
@@ -206,11 +215,11 @@ func (it *Item) readSmall(token int) {
 // readFirst fetches the first piece of an object that has several. As soon as
 // S3 answers, the other pieces may go on and describe runs in a goroutine of
 // its own, started by spawn.
-func (it *Item) readFirst(spawn func(func())) {
+func (it *Item) readFirst(w *worker, spawn func(func())) {
 	l, p := it.large, it.first // the consumer may take the piece from the item
 	defer close(p.done)
 	answered := false
-	p.n, p.err = it.s.fill(it.ctx, part{object: it.unpinned()}, *p.buf, func(a object.Attributes) {
+	p.n, p.err = w.fill(it.ctx, part{object: it.unpinned()}, p.buffer(), func(a object.Attributes) {
 		answered = true
 		it.Attr, l.size, l.etag = a, a.Size, a.ETag
 		close(l.pinned)
@@ -239,7 +248,7 @@ func (it *Item) describe() {
 }
 
 // readNext fetches piece number i.
-func (it *Item) readNext(p *piece, i int) {
+func (it *Item) readNext(w *worker, p *piece, i int) {
 	defer close(p.done)
 	l := it.large
 	<-l.pinned
@@ -250,7 +259,7 @@ func (it *Item) readNext(p *piece, i int) {
 	}
 	o := it.Object
 	o.ETag = l.etag
-	p.n, p.err = it.s.fill(it.ctx, part{object: o, offset: offset}, *p.buf, func(object.Attributes) {})
+	p.n, p.err = w.fill(it.ctx, part{object: o, offset: offset}, p.buffer(), func(object.Attributes) {})
 }
 
 func (it *Item) readTags() {

@@ -47,6 +47,7 @@ func Ordered(ctx context.Context, r store.Reader, objs iter.Seq2[object.Object, 
 		o := &ordering{
 			source: &source{r: r, limit: opt.Limiter, stats: opt.Stats, budget: opt.Budget},
 			queue:  make(chan entry, window),
+			tasks:  make(chan task, window),
 		}
 		var dispatcher sync.WaitGroup
 		dispatcher.Go(func() {
@@ -89,14 +90,24 @@ type entry struct {
 }
 
 type ordering struct {
-	source *source
-	queue  chan entry
-	reads  sync.WaitGroup
+	source  *source
+	queue   chan entry
+	tasks   chan task
+	workers int // running; belongs to the dispatcher
+	reads   sync.WaitGroup
+}
+
+// task is one read: of an object, or of a piece of a large one.
+type task struct {
+	item  *Item
+	piece *piece // nil for an object that fits one
+	n     int    // the piece's number
 }
 
 // dispatch reserves memory and starts the reads, in order, until ctx ends.
 func (o *ordering) dispatch(ctx context.Context, objs iter.Seq2[object.Object, error]) {
 	defer o.reads.Wait()
+	defer close(o.tasks)
 	for obj, err := range objs {
 		if context.Cause(ctx) != nil {
 			return
@@ -126,21 +137,44 @@ func (o *ordering) start(ctx context.Context, obj object.Object) *Item {
 		return nil
 	}
 	if n <= Chunk {
-		// Waiting for leave here, not in a goroutine for each object, saves
-		// thousands of them.
-		token, err := o.source.limit.acquire(ctx)
-		if err != nil {
-			o.source.release(it.first)
-			return nil
-		}
-		o.reads.Go(func() { it.readSmall(token) })
+		it.first.done = it.answered
+		o.give(task{item: it})
 		return it
 	}
+	it.first.done = make(chan struct{})
 	l := &large{more: make(chan *piece, o.source.budget.size/Chunk), pinned: make(chan struct{})}
 	it.ctx, l.cancel = context.WithCancelCause(ctx)
 	it.large = l
-	o.reads.Go(func() { it.readFirst(o.reads.Go) })
+	o.give(task{item: it, piece: it.first})
 	return it
+}
+
+// give hands a task to a worker. Workers take tasks in their order, which is
+// that in which memory was reserved, and there are as many as may have a
+// request under way: what they are busy with can end.
+func (o *ordering) give(t task) {
+	o.tasks <- t
+	if len(o.tasks) > 0 && o.workers < int(o.source.limit.max) {
+		o.workers++
+		o.reads.Go(o.work)
+	}
+}
+
+// work reads, one object or piece after the other. A goroutine for each would
+// have to grow its stack every time.
+func (o *ordering) work() {
+	w := worker{source: o.source}
+	defer w.end()
+	for t := range o.tasks {
+		switch {
+		case t.piece == nil:
+			t.item.readSmall(&w)
+		case t.n == 0:
+			t.item.readFirst(&w, o.reads.Go)
+		default:
+			t.item.readNext(&w, t.piece, t.n)
+		}
+	}
 }
 
 // startMore begins to read the other pieces of a large object, as far as its
@@ -153,8 +187,9 @@ func (o *ordering) startMore(it *Item) {
 		if p == nil {
 			return
 		}
-		o.reads.Go(func() { it.readNext(p, i) })
+		p.done = make(chan struct{})
 		it.large.more <- p // has room for all that the budget lets through
+		o.give(task{it, p, i})
 	}
 }
 
@@ -173,12 +208,14 @@ func (s *source) reserve(ctx context.Context, n int64) *piece {
 	if s.budget.sem.Acquire(ctx, int64(size)) != nil {
 		return nil
 	}
-	return &piece{buf: getBuffer(size), reserved: int64(size), done: make(chan struct{})}
+	return &piece{reserved: int64(size)}
 }
 
 // release gives the memory of a piece back.
 func (s *source) release(p *piece) {
-	putBuffer(p.buf)
-	p.buf = nil
+	if p.buf != nil {
+		putBuffer(p.buf)
+		p.buf = nil
+	}
 	s.budget.sem.Release(p.reserved)
 }

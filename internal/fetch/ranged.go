@@ -13,8 +13,9 @@ import (
 // all requests ask for o.ETag, where it is set, or for that of the first
 // answer. The content of a range cannot be checked here. buf must not be empty.
 func ReadRange(ctx context.Context, r store.Reader, o object.Object, offset int64, buf []byte, opt Options) (int, error) {
-	s := &source{r: r, limit: opt.Limiter, stats: opt.Stats}
-	return s.fill(ctx, part{object: o, offset: offset}, buf, func(object.Attributes) {})
+	w := worker{source: &source{r: r, limit: opt.Limiter, stats: opt.Stats}}
+	defer w.end()
+	return w.fill(ctx, part{object: o, offset: offset}, buf, func(object.Attributes) {})
 }
 
 // StreamRange is Stream for a range of an object, pinned to o.ETag where it is
