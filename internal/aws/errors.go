@@ -3,6 +3,8 @@ package aws
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -101,6 +103,13 @@ func fail(ctx context.Context, c call, err error) error {
 	return f
 }
 
+// brokeOff reports whether the SDK could not read an answer's body to its end.
+func brokeOff(err error) bool {
+	var unread *smithy.DeserializationError
+	var network net.Error
+	return errors.As(err, &unread) && (errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network))
+}
+
 // codeOf gives the code of the service's answer in err; empty if err holds
 // none.
 func codeOf(err error) string {
@@ -122,7 +131,8 @@ func answerOf(err error) (a answer, ok bool) {
 	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
 		a.status, a.requestID = response.HTTPStatusCode(), response.ServiceRequestID()
 		// A success that cannot be read is no refusal: its error tells more.
-		ok = ok || a.status >= http.StatusMultipleChoices
+		// Of a refusal that broke off nobody knows which it was.
+		ok = ok || a.status >= http.StatusMultipleChoices && !brokeOff(err)
 		if response.Response != nil && response.Response.Response != nil {
 			h := response.Response.Header
 			a.region = h.Get("X-Amz-Bucket-Region")

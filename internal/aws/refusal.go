@@ -12,8 +12,9 @@ const maxRefusal = 64 << 10
 
 // refusal reads an answer that is an error, and its body to the end so that
 // the connection can be used again. See "Error responses" in the S3 API
-// reference.
-func refusal(res *http.Response) answer {
+// reference. The error says that the body broke off: which refusal it is cannot
+// be known then.
+func refusal(res *http.Response) (answer, error) {
 	defer res.Body.Close()
 	h := res.Header
 	serverTime, _ := http.ParseTime(first(h, "Date"))
@@ -26,7 +27,7 @@ func refusal(res *http.Response) answer {
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxRefusal))
 	if err != nil {
-		return a
+		return a, &sendError{err}
 	}
 	var e struct {
 		XMLName   xml.Name `xml:"Error"`
@@ -38,7 +39,7 @@ func refusal(res *http.Response) answer {
 		ServerTime string
 	}
 	if xml.Unmarshal(text, &e) != nil {
-		return a
+		return a, nil
 	}
 	a.code, a.message = e.Code, e.Message
 	if at, err := time.Parse(time.RFC3339, e.ServerTime); err == nil {
@@ -50,5 +51,5 @@ func refusal(res *http.Response) answer {
 	if a.region == "" {
 		a.region = e.Region
 	}
-	return a
+	return a, nil
 }

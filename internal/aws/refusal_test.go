@@ -16,8 +16,8 @@ func FuzzRefusal(f *testing.F) {
 	f.Add(500, "<Error><Code>")
 	f.Fuzz(func(t *testing.T, status int, text string) {
 		body := &closes{Reader: strings.NewReader(text)}
-		a := refusal(&http.Response{StatusCode: status, Header: http.Header{"X-Amz-Request-Id": {"R"}}, Body: body})
-		if !body.closed || a.status != status || a.requestID != "R" {
+		a, err := refusal(&http.Response{StatusCode: status, Header: http.Header{"X-Amz-Request-Id": {"R"}}, Body: body})
+		if err != nil || !body.closed || a.status != status || a.requestID != "R" {
 			t.Errorf("closed %t, %+v", body.closed, a)
 		}
 		if v := judge(a); v.throttled && v.reason != "Retry" {
@@ -45,9 +45,9 @@ func TestRefusalTellsTheServersTime(t *testing.T) {
 		"": "2026-11-23T10:00:00Z",
 		errorBody("RequestTimeTooSkewed", "m", "<ServerTime>2026-11-23T11:36:13Z</ServerTime>"): "2026-11-23T11:36:13Z",
 	} {
-		a := refusal(&http.Response{StatusCode: 403, Header: date, Body: io.NopCloser(strings.NewReader(body))})
-		if got := a.serverTime.Format(time.RFC3339); got != want {
-			t.Errorf("%s, want %s", got, want)
+		a, err := refusal(&http.Response{StatusCode: 403, Header: date, Body: io.NopCloser(strings.NewReader(body))})
+		if got := a.serverTime.Format(time.RFC3339); got != want || err != nil {
+			t.Errorf("%s, %v, want %s", got, err, want)
 		}
 	}
 }

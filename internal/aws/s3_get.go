@@ -82,8 +82,10 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusPartialContent {
 			return accept(ctx, res, o, r)
 		}
-		a := refusal(res)
+		a, err := refusal(res)
 		switch {
+		case err != nil:
+			return nil, object.Attributes{}, err
 		case !moved && b.learn(a, s.options.Region):
 			moved = true
 		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime):

@@ -206,6 +206,22 @@ func TestBrokenBody(t *testing.T) {
 	})
 }
 
+// A refusal whose body breaks says nothing: which refusal it is stands in the
+// body alone.
+func TestBrokenRefusal(t *testing.T) {
+	bothPaths(t, func(t *testing.T, settings Settings) {
+		s := newS3(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<Error><Code>InvalidObj")
+		}), settings)
+		_, _, err := s.Open(t.Context(), object.Object{Bucket: "b", Key: "k"}, store.Range{})
+		if fault.ReasonOf(err) != fault.Retry {
+			t.Errorf("error %v has reason %q, want Retry", err, fault.ReasonOf(err))
+		}
+	})
+}
+
 func TestCancelledBodyReturnsAtOnce(t *testing.T) {
 	bothPaths(t, func(t *testing.T, settings Settings) {
 		release := make(chan struct{})
