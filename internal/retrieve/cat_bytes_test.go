@@ -111,15 +111,17 @@ func (w *world) concatenate(from, to string, n int) {
 		}
 		check(w.t, xml.Unmarshal(text, answer))
 	}
-	var upload struct{ UploadId string }
+	var upload struct {
+		ID string `xml:"UploadId"`
+	}
 	send(http.MethodPost, "uploads", "", &upload)
 	var complete strings.Builder
 	for i := range n {
 		var part struct{ ETag string }
-		send(http.MethodPut, fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, upload.UploadId), "", &part)
+		send(http.MethodPut, fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, upload.ID), "", &part)
 		fmt.Fprintf(&complete, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, part.ETag)
 	}
 	var done struct{ ETag string }
-	send(http.MethodPost, "uploadId="+upload.UploadId, "<CompleteMultipartUpload>"+complete.String()+"</CompleteMultipartUpload>", &done)
+	send(http.MethodPost, "uploadId="+upload.ID, "<CompleteMultipartUpload>"+complete.String()+"</CompleteMultipartUpload>", &done)
 	http.DefaultClient.CloseIdleConnections()
 }
