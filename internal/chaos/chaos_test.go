@@ -1,215 +1,157 @@
-package chaos_test
+// Package chaos holds the workers to what they promise while they are killed,
+// cut off from SQS and answered by a faulty S3: whatever happens, every row of
+// the inventory is in exactly one archive, copy or dead-letter line.
+//
+// The programs are built and run as processes against a sandbox in the test's
+// own. A seed decides what is planted, what fails and who is killed at which
+// request; the kills at random moments depend on the machine's clock as well.
+package chaos
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"s3bundler/internal/object"
 	"s3bundler/internal/sandbox"
 )
 
 var (
-	first = flag.Uint64("seed", 1, "the first seed")
-	seeds = flag.Int("seeds", 1, "how many seeds")
-	full  = flag.Bool("full", false, "40 manifests a seed instead of 10")
-
-	grouperBinary, bundlerBinary string
+	seed      = flag.Uint64("chaos.seed", 1, "seed of the first run; the others have the seeds after it")
+	runs      = flag.Int("chaos.runs", 1, "number of runs")
+	manifests = flag.Int("chaos.manifests", 12, "manifests in a run; 48 let every planned kill come true")
+	keep      = flag.String("chaos.keep", "", "folder for the workers' logs of failed runs; default: a temporary one")
 )
+
+// The times of a run.
+const (
+	visibility = 3 * time.Second
+	// upset is the mean time between kills at random moments, of each worker.
+	upset = 2 * time.Second
+	// stormy is how long that goes on. After it only what is planned happens,
+	// so that a slow machine comes to an end too.
+	stormy = 30 * time.Second
+	// patience bounds a run.
+	patience = 4 * time.Minute
+	workers  = 3
+)
+
+// programs is the folder of the built programs.
+var programs string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "chaos")
-	if err != nil {
-		panic(err)
+	var err error
+	if programs, err = os.MkdirTemp("", "chaos"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	grouperBinary, bundlerBinary = filepath.Join(dir, "s3grouper"), filepath.Join(dir, "s3bundler")
-	build := exec.Command("go", "build", "-o", dir, "s3bundler/cmd/s3grouper", "s3bundler/cmd/s3bundler")
-	build.Stderr = os.Stderr
-	code := 1
-	if err := build.Run(); err == nil {
-		code = m.Run()
+	build := exec.Command("go", "build", "-o", programs+string(filepath.Separator), "s3bundler/cmd/s3bundler", "s3bundler/cmd/s3grouper")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		os.Exit(1)
 	}
-	os.RemoveAll(dir)
+	code := m.Run()
+	_ = os.RemoveAll(programs) // the system's own cleaning takes what is left
 	os.Exit(code)
 }
 
 func TestChaos(t *testing.T) {
-	for i := range *seeds {
-		seed := *first + uint64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			manifests, kills := 10, 12
-			if *full {
-				manifests, kills = 40, 50
-			}
-			run(t, seed, manifests, kills)
+	for i := range *runs {
+		s := *seed + uint64(i)
+		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
+			began := time.Now()
+			r := newRun(t, s)
+			r.group()
+			r.storm()
+			r.verify()
+			t.Logf("%v, %d processes, %s", time.Since(began).Round(time.Second), r.started.Load(), r.plan)
 			if t.Failed() {
-				t.Logf("replay: go test ./internal/chaos -args -seed %d -full=%v", seed, *full)
+				t.Logf("replay: go test ./internal/chaos -chaos.seed=%d -chaos.manifests=%d; logs in %s", s, *manifests, r.keepLogs())
 			}
 		})
 	}
 }
 
-// workers is how many processes work on the queue at once.
-const workers = 3
-
-func run(t *testing.T, seed uint64, manifests, kills int) {
-	const rows = 25
-	w := newWorld(t, seed, manifests, rows)
-	env := append(os.Environ(), "AWS_ACCESS_KEY_ID=chaos", "AWS_SECRET_ACCESS_KEY=chaos", "AWS_REGION=us-east-1",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
-	report, err := w.server.DeliverInventory(object.Location{Bucket: archive, Key: "inventory/"}, source, 3, w.rows)
-	w.must(err)
-	group := exec.Command(grouperBinary, "-m", report.String(), "-b", archive, "-p", "manifests", "-c", fmt.Sprint(rows))
-	group.Env = append(env, "AWS_ENDPOINT_URL="+w.server.URL())
-	if out, err := group.CombinedOutput(); err != nil {
-		t.Fatalf("s3grouper: %v\n%s", err, out)
+// storm runs the workers until the queue has no work left, with all that can
+// go wrong going wrong.
+func (r *run) storm() {
+	r.server.SetFaults(r.s3Faults()...)
+	r.queues.SetFaults(r.queueFaults())
+	calm := make(chan struct{}) // closed when nobody is killed any more
+	var slots sync.WaitGroup
+	for i := range workers {
+		slots.Go(func() { r.slot(i, calm) })
 	}
-	if d, err := w.queues.Depth(queue); err != nil || d.Visible != manifests {
-		t.Fatalf("%+v messages, %v; want %d", d, err, manifests)
+	storm, deadline := time.NewTimer(stormy), time.NewTimer(patience)
+	defer storm.Stop()
+	defer deadline.Stop()
+	calming := sync.OnceFunc(func() { close(calm) })
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for left := r.left(); len(left) > 0; left = r.left() {
+		select {
+		case <-tick.C:
+			continue
+		case <-storm.C:
+			calming()
+			continue
+		case <-deadline.C:
+			r.t.Errorf("%d messages are not done after %v, such as %s", len(left), patience, left[0])
+		}
+		break
 	}
-	w.fail(seed)
-
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	args := []string{"-q", queue, "-b", archive, "-p", "archive", "-s", fmt.Sprint(maxSize), "--memory", "32MB", "--grace-period", "1s"}
-	if seed%2 == 0 {
-		args = append(args, "-c")
-	}
-	// Each process appends its own.
-	env, args = slices.Clip(env), slices.Clip(args)
-	c := &campaign{w: w, left: kills, orphans: map[string]bool{}, counts: map[string]int{}}
-	var all sync.WaitGroup
-	empty, stop := context.WithCancel(ctx)
-	defer stop()
-	for range workers {
-		rng := rand.New(rand.NewPCG(seed, w.rng.Uint64()))
-		all.Go(func() { c.work(empty, rng, env, args) })
-	}
-	all.Go(func() {
-		defer stop()
-		c.untilEmpty(ctx)
-	})
-	all.Wait()
-	if ctx.Err() != nil {
-		t.Errorf("the queue was not emptied in time")
-	}
-	t.Logf("seed %d: %v", seed, c.counts)
-	c.check()
+	calming()
+	r.stopAll()
+	slots.Wait()
+	r.late.Wait() // requests that outlive their processes
+	r.server.SetFaults()
+	r.queues.SetFaults(nil)
 }
 
-// fail lets S3 and SQS fail here and there.
-func (w *world) fail(seed uint64) {
-	rule := func(operation string, share float64, kind sandbox.Kind) sandbox.Rule {
-		return sandbox.Rule{Operation: operation, Probability: share, Seed: seed, Fault: sandbox.Fault{Kind: kind, At: 500}}
+// s3Faults are rare enough for the retries to get over them: what they break
+// must not show.
+func (r *run) s3Faults() []sandbox.Rule {
+	rule := func(op, bucket string, p float64, f sandbox.Fault) sandbox.Rule {
+		return sandbox.Rule{Operation: op, Bucket: bucket, Probability: p, Seed: r.seed, Fault: f}
 	}
-	w.server.SetFaults(
-		rule("GetObject", 0.02, sandbox.SlowDown), rule("GetObject", 0.02, sandbox.CutBody), rule("GetObject", 0.01, sandbox.CorruptBody),
-		rule("", 0.01, sandbox.InternalError), rule("", 0.01, sandbox.Reset), rule("", 0.01, sandbox.LoseAnswer),
-		rule("CompleteMultipartUpload", 0.05, sandbox.InternalErrorIn200), rule("CopyObject", 0.05, sandbox.InternalErrorIn200),
-	)
-	w.queues.SetFaults(sandbox.SeededQueueFaults(seed,
+	ms := func(n int) sandbox.Duration { return sandbox.Duration(n) * sandbox.Duration(time.Millisecond) }
+	return []sandbox.Rule{
+		rule("GetObject", source, 0, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(5)}),
+		rule("PutObject", "", 0.5, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(40)}),
+		// Long enough for the messages to be renewed.
+		rule("PutObject", archives, 0.05, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(1500)}),
+		rule("CompleteMultipartUpload", "", 0.5, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(1500)}),
+		rule("", "", 0.01, sandbox.Fault{Kind: sandbox.SlowDown}),
+		rule("", "", 0.01, sandbox.Fault{Kind: sandbox.InternalError}),
+		rule("", "", 0.01, sandbox.Fault{Kind: sandbox.Reset}),
+		rule("GetObject", source, 0.02, sandbox.Fault{Kind: sandbox.CutBody, At: 700}),
+		rule("GetObject", source, 0.003, sandbox.Fault{Kind: sandbox.CorruptBody, At: 5}),
+		rule("PutObject", "", 0.03, sandbox.Fault{Kind: sandbox.LoseAnswer}),
+		rule("UploadPart", "", 0.03, sandbox.Fault{Kind: sandbox.LoseAnswer}),
+		rule("CopyObject", "", 0.05, sandbox.Fault{Kind: sandbox.InternalErrorIn200}),
+		rule("CompleteMultipartUpload", "", 0.05, sandbox.Fault{Kind: sandbox.InternalErrorIn200}),
+		rule("CompleteMultipartUpload", "", 0.05, sandbox.Fault{Kind: sandbox.LoseAnswer}),
+	}
+}
+
+func (r *run) queueFaults() func(sandbox.QueueCall) sandbox.QueueFault {
+	return sandbox.SeededQueueFaults(r.seed,
 		sandbox.QueueFaultRate{Share: 0.02, Fault: sandbox.QueueFault{Fail: sandbox.QueueThrottled}},
 		sandbox.QueueFaultRate{Share: 0.02, Fault: sandbox.QueueFault{Fail: sandbox.QueueServerError}},
 		sandbox.QueueFaultRate{Share: 0.02, Fault: sandbox.QueueFault{Fail: sandbox.QueueHangUp}},
 		sandbox.QueueFaultRate{Operation: "DeleteMessage", Share: 0.05, Fault: sandbox.QueueFault{Fail: sandbox.QueueServerError, Late: true}},
-		sandbox.QueueFaultRate{Operation: "ChangeMessageVisibility", Share: 0.05, Fault: sandbox.QueueFault{Fail: sandbox.QueueLostReceipt}},
-	))
+		sandbox.QueueFaultRate{Operation: "DeleteMessage", Share: 0.03, Fault: sandbox.QueueFault{Fail: sandbox.QueueLostReceipt}},
+		sandbox.QueueFaultRate{Operation: "ReceiveMessage", Share: 0.03, Fault: sandbox.QueueFault{Fail: sandbox.QueueHangUp, Late: true}},
+		sandbox.QueueFaultRate{Operation: "ChangeMessageVisibility", Share: 0.03, Fault: sandbox.QueueFault{Fail: sandbox.QueueLostReceipt}},
+		sandbox.QueueFaultRate{Operation: "ChangeMessageVisibility", Share: 0.1, Fault: sandbox.QueueFault{Delay: visibility / 2}},
+	)
 }
 
-// campaign is the killing of workers.
-type campaign struct {
-	w *world
-
-	mu      sync.Mutex
-	left    int             // processes that may still be killed
-	orphans map[string]bool // uploads that killed processes have begun
-	counts  map[string]int  // how processes ended
-}
-
-// plan draws the end of the next process.
-func (c *campaign) plan(rng *rand.Rand) plan {
-	p := plan{signal: syscall.SIGKILL, publish: rng.IntN(3) > 0, after: rng.IntN(2) == 0, nth: 1 + rng.IntN(60)}
-	if rng.IntN(3) == 0 {
-		p.signal = syscall.SIGTERM
-	}
-	if p.publish {
-		p.nth = 1 + rng.IntN(8)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left == 0 {
-		return plan{}
-	}
-	c.left--
-	return p
-}
-
-// work keeps one worker process running until empty ends.
-func (c *campaign) work(empty context.Context, rng *rand.Rand, env, args []string) {
-	for empty.Err() == nil {
-		p := start(c.w.t, c.w.server, c.plan(rng), env, append(args, "-n", fmt.Sprint(rng.IntN(3)), "--workers", fmt.Sprint(1+rng.IntN(2)))...)
-		release := context.AfterFunc(empty, p.terminate)
-		killed, err := p.wait()
-		release()
-		c.mu.Lock()
-		switch {
-		case err != nil:
-			c.w.t.Error(err)
-			c.counts["ended wrongly"]++
-		case killed:
-			maps.Copy(c.orphans, p.uploads)
-			c.counts["killed"]++
-		case p.hit:
-			c.counts["drained"]++
-		default:
-			c.counts["ended by itself"]++
-		}
-		c.mu.Unlock()
-	}
-}
-
-// untilEmpty waits until the queue has no message left.
-func (c *campaign) untilEmpty(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		d, err := c.w.queues.Depth(queue)
-		if err != nil || d.Visible+d.InFlight+d.Delayed == 0 {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// check is what must be so at the end, whatever has happened.
-func (c *campaign) check() {
-	t := c.w.t
-	c.w.server.SetFaults()
-	c.w.queues.SetFaults(nil)
-	if err := c.w.account(); err != nil {
-		t.Error(err)
-	}
-	for _, u := range c.w.server.Uploads() {
-		if !c.orphans[u.UploadID] {
-			t.Errorf("a worker that was not killed left the upload of %s open", u.Key)
-		}
-	}
-	if d, err := c.w.queues.Depth(letters); err != nil || d.Visible+d.InFlight > 0 {
-		t.Errorf("dead-letter queue: %+v, %v", d, err)
-	}
-}
+// random gives a generator of its own to each who draws.
+func (r *run) random(who uint64) *rand.Rand { return rand.New(rand.NewPCG(r.seed, who)) }

@@ -1,20 +1,15 @@
-package chaos_test
+package chaos
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,257 +17,170 @@ import (
 	"s3bundler/internal/sandbox"
 )
 
+// The buckets and queues of a run.
 const (
-	source  = "chaos-source"
-	archive = "chaos-archive"
-	queue   = "manifests"
-	letters = "manifests-dead"
-	// visibility is the queue's visibility timeout in seconds.
-	visibility = 3
-	maxSize    = 64 << 10
+	source    = "source"
+	archives  = "archives"
+	inventory = "inventory"
+	work      = "work"
+	dead      = "dead"
 )
 
-var modified = time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
+// run is one run with its seed.
+type run struct {
+	t        *testing.T
+	seed     uint64
+	server   *sandbox.Server
+	queues   *sandbox.Queues
+	contents map[string]sandbox.Generated // what was planted, by key
+	refused  map[string]string            // the reason of what cannot be read, by key
+	poison   []string                     // messages that nobody can work on
+	compress bool
+	plan     *plan
+	started  atomic.Int64 // processes
+	logs     string       // folder
 
-// world is a local AWS with a bucket to be archived.
-type world struct {
-	t       *testing.T
-	rng     *rand.Rand
-	server  *sandbox.Server
-	queues  *sandbox.Queues
-	content map[string][]byte // by key; nil for what is deleted or frozen
-	rows    []sandbox.Listed
+	late    sync.WaitGroup // handlers of requests that outlive their processes
+	mu      sync.Mutex
+	ended   bool
+	running map[*process]bool
 }
 
-func newWorld(t *testing.T, seed uint64, manifests, rows int) *world {
-	t.Helper()
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 0)), queues: sandbox.NewQueues(sandbox.QueueOptions{}), content: map[string][]byte{}}
-	server, err := sandbox.Start(sandbox.Options{Queues: w.queues})
-	if err != nil {
-		t.Fatal(err)
+func newRun(t *testing.T, seed uint64) *run {
+	r := &run{
+		t: t, seed: seed, contents: map[string]sandbox.Generated{}, refused: map[string]string{},
+		compress: seed%2 == 0, logs: t.TempDir(), running: map[*process]bool{},
 	}
-	w.server = server
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, b := range []string{source, archive} {
-		w.must(server.CreateBucket(b, sandbox.BucketOptions{}))
-	}
-	w.must(w.queues.Create(letters, nil))
-	w.must(w.queues.Create(queue, map[string]string{
-		"VisibilityTimeout": strconv.Itoa(visibility),
-		// Healthy workers never come near this; one that is killed again and
-		// again uses up a receive each time.
-		"RedrivePolicy": fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"100"}`, w.queues.ARN(letters)),
+	r.plan = newPlan(r.random(1))
+	r.queues = sandbox.NewQueues(sandbox.QueueOptions{})
+	r.must(r.queues.Create(dead, nil))
+	// Twice the receives of the stack's own queue: many more workers die here.
+	r.must(r.queues.Create(work, map[string]string{
+		"VisibilityTimeout": fmt.Sprint(int(visibility.Seconds())),
+		"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":20}`, r.queues.ARN(dead)),
 	}))
-	server.Notify(archive, "manifests/", ".index", func(event string) {
-		if err := w.queues.Send(queue, event); err != nil {
-			t.Error(err)
+	var err error
+	r.server, err = sandbox.Start(sandbox.Options{Queues: r.queues})
+	r.must(err)
+	t.Cleanup(func() { r.must(r.server.Close()) })
+	for _, b := range []string{source, archives, inventory} {
+		r.must(r.server.CreateBucket(b, sandbox.BucketOptions{}))
+	}
+	draw, mu := r.random(2), sync.Mutex{}
+	r.server.Notify(archives, "manifests/", ".index", func(body string) {
+		mu.Lock()
+		again := draw.Float64() < 0.2 // events are delivered at least once
+		mu.Unlock()
+		r.must(r.queues.Send(work, body))
+		if again {
+			r.must(r.queues.Send(work, body))
 		}
 	})
-	for i := range manifests * rows {
-		w.plant(i)
-	}
-	return w
+	return r
 }
 
-func (w *world) must(err error) {
-	w.t.Helper()
+// must reports what the harness cannot go on without. It may be called from
+// any goroutine.
+func (r *run) must(err error) {
 	if err != nil {
-		w.t.Fatal(err)
+		r.t.Error(err)
 	}
 }
 
-// plant plants the ith object: most are small, some tagged, described, large,
-// multipart, frozen or gone.
-func (w *world) plant(i int) {
-	key := fmt.Sprintf("%04d/obj +%%%c", i, 'a'+i%26)
-	body := make([]byte, w.rng.IntN(20<<10))
-	p := sandbox.Planted{Modified: modified}
-	switch w.rng.IntN(40) {
-	case 0:
-		body = make([]byte, maxSize+1+w.rng.IntN(1000)) // copied
-	case 1:
-		p.Tags = map[string]string{"k": "v"}
-	case 2:
-		p.Metadata = map[string]string{"owner": "a,b"}
-	case 3:
-		p.PartSize = 7000
-	case 4:
-		p.StorageClass = "GLACIER"
+// rows is how many objects a manifest names.
+const rows = 12
+
+// maxSize is what the workers are told: larger objects are copied.
+const maxSize = 10 << 20
+
+// group plants objects, delivers an inventory of them and has s3grouper make
+// manifests, which send their events to the queue.
+func (r *run) group() {
+	draw := r.random(3)
+	var listed []sandbox.Listed
+	for i := range *manifests * rows {
+		// Characters that S3 Inventory encodes, in keys that sort as they count.
+		key := fmt.Sprintf("%05d/%s.bin", i, []string{"plain", "with space", "plus+", "ü/日本", "100%"}[draw.IntN(5)])
+		size := draw.Int64N(4 << 10)
+		switch manifest, row := i/rows, i%rows; {
+		case manifest%3 == 0 && row < 3: // an archive of several parts
+			size = 2<<20 + draw.Int64N(1<<20)
+		case manifest%6 == 0 && row == 3: // an object of several chunks
+			size = 9<<20 + draw.Int64N(1<<19)
+		case manifest%2 == 0 && row == 4:
+			size = maxSize + 1 + draw.Int64N(1<<20)
+		case draw.IntN(4) == 0:
+			size = draw.Int64N(100 << 10)
+		}
+		p := sandbox.Planted{
+			Generated: &sandbox.Generated{Size: size, Seed: draw.Uint64()},
+			Modified:  time.Date(2026, 11, 23, 0, 0, i, 0, time.UTC),
+		}
+		switch row := i % rows; {
+		case row == 5 && i/rows%3 != 2:
+			r.refused[key] = "NoSuchKey"
+		case row == 6 && i/rows%4 == 1:
+			r.refused[key] = "Glacier"
+			p.StorageClass = "GLACIER"
+		case draw.IntN(10) == 0:
+			p.Metadata = map[string]string{"n": fmt.Sprint(i), "text": "a,b;c=d"}
+			p.Tags = map[string]string{"number": fmt.Sprint(i)}
+		}
+		etag := strings.Repeat("0", 32)
+		if r.refused[key] != "NoSuchKey" {
+			var err error
+			etag, _, err = r.server.Plant(source, key, p)
+			r.must(err)
+		}
+		r.contents[key] = *p.Generated
+		listed = append(listed, sandbox.Listed{Key: key, Size: size, Modified: p.Modified, ETag: etag})
 	}
-	for j := range body {
-		body[j] = byte(w.rng.Uint32())
+	report, err := r.server.DeliverInventory(object.Location{Bucket: inventory}, source, 3, listed)
+	r.must(err)
+	cmd := exec.Command(filepath.Join(programs, "s3grouper"), "-m", report.String(), "-b", archives, "-p", "manifests", "-c", fmt.Sprint(rows))
+	cmd.Env = r.environment(r.server.URL())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.t.Fatalf("s3grouper: %v\n%s", err, out)
 	}
-	p.Body = body
-	etag, _, err := w.server.Plant(source, key, p)
-	w.must(err)
-	w.rows = append(w.rows, sandbox.Listed{Key: key, Size: int64(len(body)), Modified: modified, ETag: etag})
-	w.content[key] = body
-	switch {
-	case p.StorageClass != "":
-		w.content[key] = nil
-	case i%97 == 5:
-		w.must(w.server.Delete(source, key))
-		w.content[key] = nil
+	r.poison = []string{`<no event>`, `{"Bucket":"` + archives + `","Key":"manifests/not-there.index"}`}
+	for _, body := range r.poison {
+		r.must(r.queues.Send(work, body))
+	}
+	if n := len(r.left()); n < *manifests {
+		r.t.Fatalf("%d messages of manifests, want at least %d", n, *manifests)
 	}
 }
 
-func (w *world) get(key string) []byte {
-	w.t.Helper()
-	return w.fetch("/" + archive + "/" + strings.ReplaceAll(url.PathEscape(key), "%2F", "/"))
-}
-
-// fetch asks the sandbox past its network, and so past its clients' faults.
-func (w *world) fetch(target string) []byte {
-	w.t.Helper()
-	rec := httptest.NewRecorder()
-	w.server.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+target, nil))
-	if rec.Code != http.StatusOK {
-		w.t.Fatalf("GET %s: %d %s", target, rec.Code, rec.Body)
-	}
-	return rec.Body.Bytes()
-}
-
-// keys lists the archive bucket.
-func (w *world) keys() (keys []string) {
-	token := ""
-	for {
-		page := string(w.fetch("/" + archive + "?list-type=2&continuation-token=" + url.QueryEscape(token)))
-		for part := range strings.SplitSeq(page, "<Key>") {
-			if key, _, ok := strings.Cut(part, "</Key>"); ok {
-				keys = append(keys, key)
-			}
-		}
-		_, rest, ok := strings.Cut(page, "<NextContinuationToken>")
-		if !ok {
-			return keys
-		}
-		token, _, _ = strings.Cut(rest, "<")
+func (r *run) environment(endpoint string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=testtest",
+		"AWS_EC2_METADATA_DISABLED=true", "HOME=" + r.logs, "PATH=" + os.Getenv("PATH"),
 	}
 }
 
-func records(body []byte) ([][]string, error) {
-	r := csv.NewReader(bytes.NewReader(body))
-	r.FieldsPerRecord = -1
-	return r.ReadAll()
+// left are the messages that are still to be worked on.
+func (r *run) left() []string {
+	bodies, err := r.queues.Bodies(work)
+	r.must(err)
+	return slices.DeleteFunc(bodies, func(b string) bool { return slices.Contains(r.poison, b) })
 }
 
-// account looks for every row of the inventory, with nothing of the product
-// but the decoding of keys.
-func (w *world) account() error {
-	found := map[string][]string{}
-	var errs []error
-	for _, key := range w.keys() {
-		body := w.get(key)
-		_, big, isBig := strings.Cut(key, "/"+source+"/bigobjects/")
-		var err error
-		switch {
-		case strings.HasSuffix(key, ".metadata"):
-		case isBig:
-			if !bytes.Equal(body, w.content[big]) {
-				err = errors.New("the copy is not what the source holds")
-			}
-			found[big] = append(found[big], "copy")
-		case strings.HasSuffix(key, ".dlq"):
-			rows, e := records(body)
-			for _, r := range rows {
-				k := object.DecodeKey(r[1])
-				found[k] = append(found[k], r[4]+" in "+key)
-				if w.content[k] != nil {
-					e = errors.Join(e, fmt.Errorf("%s is a dead letter (%s), though it can be read", k, r[4]))
-				}
-			}
-			err = e
-		case strings.HasSuffix(key, ".tar"), strings.HasSuffix(key, ".tar.gz"):
-			err = w.member(key, body, found)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", key, err))
-		}
+// keepLogs saves the workers' logs from the end of the test.
+func (r *run) keepLogs() string {
+	dir := *keep
+	var err error
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "chaos-logs")
 	}
-	for _, r := range w.rows {
-		if len(found[r.Key]) != 1 {
-			errs = append(errs, fmt.Errorf("%q is in %d places: %q", r.Key, len(found[r.Key]), found[r.Key]))
-		}
+	if err == nil {
+		dir = filepath.Join(dir, fmt.Sprintf("seed-%d", r.seed))
+		err = os.CopyFS(dir, os.DirFS(r.logs))
 	}
-	return errors.Join(errs...)
-}
-
-// member checks an archive byte for byte, and its index with the places in it.
-func (w *world) member(key string, body []byte, found map[string][]string) error {
-	plain := body
-	if strings.HasSuffix(key, ".gz") {
-		zr, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		if plain, err = io.ReadAll(zr); err != nil {
-			return err
-		}
-	}
-	name := strings.TrimSuffix(strings.TrimSuffix(key, ".gz"), ".tar") + ".index"
-	if !slices.Contains(w.keys(), name) {
-		return errors.New("it has no index")
-	}
-	rows, err := records(w.get(name))
 	if err != nil {
-		return err
+		return err.Error()
 	}
-	tr := tar.NewReader(bytes.NewReader(plain))
-	for i := 0; ; i++ {
-		h, err := tr.Next()
-		if err == io.EOF {
-			if i != len(rows) {
-				return fmt.Errorf("%d members, %d rows in the index", i, len(rows))
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		k := strings.TrimPrefix(h.Name, source+"/")
-		content, err := io.ReadAll(tr)
-		switch {
-		case err != nil:
-			return err
-		case !bytes.Equal(content, w.content[k]) || !h.ModTime.Equal(modified):
-			return fmt.Errorf("member %q is not what the source holds", h.Name)
-		case i >= len(rows) || object.DecodeKey(rows[i][1]) != k:
-			return fmt.Errorf("the index says something else of member %q", h.Name)
-		}
-		if err := atPlace(body, rows[i], content); err != nil {
-			return err
-		}
-		found[k] = append(found[k], key)
-	}
+	return dir
 }
 
-// atPlace reads an object where columns 8 to 10 say it is.
-func atPlace(body []byte, row []string, want []byte) error {
-	offset, err1 := strconv.Atoi(row[7])
-	block, err2 := strconv.Atoi(row[8])
-	if err := errors.Join(err1, err2); err != nil {
-		return err
-	}
-	data := body[block:]
-	if row[9] != "" {
-		length, err := strconv.Atoi(row[9])
-		if err != nil {
-			return err
-		}
-		zr, err := gzip.NewReader(bytes.NewReader(data[:length]))
-		if err != nil {
-			return err
-		}
-		if data, err = io.ReadAll(zr); err != nil {
-			return err
-		}
-	}
-	if len(data) < offset+len(want) || !bytes.Equal(data[offset:][:len(want)], want) {
-		return fmt.Errorf("%s is not at its place", row[1])
-	}
-	return nil
-}
+// pass hands a request to the sandbox.
+func (r *run) pass(w http.ResponseWriter, req *http.Request) { r.server.ServeHTTP(w, req) }
