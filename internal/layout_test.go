@@ -42,6 +42,7 @@ var layout = []struct {
 	{"bundler", "object fault layout manifest queue store metrics health fetch upload archive index"},
 	{"catalog", "object fault index"},
 	{"retrieve", "object fault csvrow layout manifest queue store fetch upload archive index catalog"},
+	{"status", "object fault csvrow layout manifest queue store fetch"},
 	{"submit", "object fault"},
 	{"aws", "object fault queue store submit"},
 	{"cli", "object fault"},

@@ -99,6 +99,8 @@ func newCommand() *cobra.Command {
 	o.Add(cmd)
 	cmd.AddCommand(newHealthCheck())
 	cmd.AddCommand(newList(), newCat(), newRestore())
+	cmd.AddCommand(newStatus())
+	cmd.AddCommand(newRedrive())
 	cmd.AddCommand(newVerify())
 	cli.Exits(cmd, fault.Read, fault.Upload, fault.Download, fault.Compress, fault.API)
 	return cmd

@@ -28,15 +28,20 @@ func (r *reading) add(cmd *cobra.Command, inFlight int, usage string) {
 	r.Add(cmd)
 }
 
-// connect opens S3. The caller closes it.
-func (r *reading) connect(ctx context.Context) (*aws.S3, error) {
+// config is where AWS is, as the flags say.
+func (r *reading) config(ctx context.Context) (aws.Config, error) {
 	if r.inFlight < 1 {
-		return nil, cli.Usagef("--in-flight must be at least 1")
+		return aws.Config{}, cli.Usagef("--in-flight must be at least 1")
 	}
-	cfg, err := aws.Load(ctx, aws.Settings{
+	return aws.Load(ctx, aws.Settings{
 		Region: r.Region, Profile: r.Profile, EndpointURL: r.EndpointURL,
 		RequesterPays: r.requesterPays, GetsInFlight: r.inFlight,
 	})
+}
+
+// connect opens S3. The caller closes it.
+func (r *reading) connect(ctx context.Context) (*aws.S3, error) {
+	cfg, err := r.config(ctx)
 	if err != nil {
 		return nil, err
 	}
