@@ -92,7 +92,7 @@ bench-programs:
 
 .PHONY: chaos
 chaos: ## kill workers at every step under ten seeds, and look for every row; SEED=n begins there
-	go test -v -count 1 -timeout 60m ./internal/chaos -args -seed $(SEED) -seeds 10 -full
+	go test -v -count 1 -timeout 60m ./internal/chaos -args -chaos.seed $(SEED) -chaos.runs 10 -chaos.manifests 48
 
 ##@ Changing it
 
