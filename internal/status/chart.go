@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -80,12 +81,9 @@ func newChart(r *Report) *chart {
 
 // rows are lines at round numbers of manifests.
 func rows(total int64, y func(float64) float64) []tick {
-	step := int64(1)
-	for _, factor := range []int64{2, 5, 10} {
-		magnitude := int64(math.Pow10(max(0, len(fmt.Sprint(total))-2)))
-		if step = magnitude; total/step <= 5 {
-			break
-		}
+	magnitude := int64(math.Pow10(max(0, len(strconv.FormatInt(total, 10))-2)))
+	step := magnitude
+	for _, factor := range []int64{1, 2, 5, 10, 20} {
 		if step = magnitude * factor; total/step <= 5 {
 			break
 		}
@@ -99,8 +97,8 @@ func rows(total int64, y func(float64) float64) []tick {
 
 // steps are those that a clock's face may have.
 var steps = [...]time.Duration{
-	time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute,
-	time.Hour, 3 * time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour,
+	time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour,
 }
 
 // columns are lines at round times.

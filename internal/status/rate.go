@@ -60,7 +60,7 @@ type Point struct {
 	Objects   int64     `json:"objects"`
 }
 
-// points is how many a curve has at most, or a few more: as many as a chart
+// points is about how many a curve has, and never twice as many: what a chart
 // can show.
 const points = 240
 
