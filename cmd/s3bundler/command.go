@@ -98,7 +98,7 @@ func newCommand() *cobra.Command {
 	o.queue.add(fs)
 	o.Add(cmd)
 	cmd.AddCommand(newHealthCheck())
-	cmd.AddCommand(newList(), newCat(), newRestore())
+	cmd.AddCommand(newList(), newFind(), newCat(), newRestore())
 	cmd.AddCommand(newStatus())
 	cmd.AddCommand(newRedrive())
 	cmd.AddCommand(newVerify())

@@ -1,0 +1,239 @@
+package retrieve
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"s3bundler/internal/catalog"
+	"s3bundler/internal/fault"
+	"s3bundler/internal/index"
+	"s3bundler/internal/object"
+)
+
+// Cataloguer brings a catalogue up to date. Its counters may be read at any
+// time.
+type Cataloguer struct {
+	// Indexes of Total that are new or changed are read so far; Rows of them
+	// are in the catalogue, BadRows are none. Removed indexes are not there any
+	// more, Failed ones could not be read and are tried again the next time.
+	Indexes, Total, Rows, BadRows, Removed, Failed atomic.Int64
+}
+
+// Update lists the indexes below places, reads those that the catalogue in
+// the file at path does not have as they are now, and takes out those that
+// are gone. It makes the file if there is none.
+func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places []object.Location, readers int, log *slog.Logger) (err error) {
+	u, err := catalog.Update(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, u.Close()) }()
+	todo, err := c.compare(ctx, st, u, places)
+	if err != nil {
+		return err
+	}
+	c.Total.Store(int64(len(todo)))
+	if err := c.read(ctx, st, u, todo, readers, log); err != nil {
+		return err
+	}
+	return u.Commit(ctx)
+}
+
+// compare removes what is gone or changed, and returns what is to be read.
+func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, places []object.Location) (todo []Source, err error) {
+	known := map[object.Location]catalog.Source{}
+	for s := range u.Sources() {
+		if below := func(l object.Location) bool { return isBelow(s.Index, l) }; slices.ContainsFunc(places, below) {
+			known[s.Index] = s
+		}
+	}
+	for _, l := range places {
+		for s, err := range below(ctx, st, l) {
+			if err != nil {
+				return nil, err
+			}
+			at := s.Index.Location()
+			have, ok := known[at]
+			delete(known, at)
+			if ok && have == catalogued(s) {
+				continue
+			}
+			if ok {
+				u.Remove(have)
+			}
+			todo = append(todo, s)
+		}
+	}
+	for _, s := range known {
+		u.Remove(s)
+		c.Removed.Add(1)
+	}
+	return todo, nil
+}
+
+// isBelow reports whether l lies below a place.
+func isBelow(l, place object.Location) bool {
+	prefix := place.Key
+	if prefix != "" && !strings.HasSuffix(prefix, "/") {
+		prefix += "/"
+	}
+	return l.Bucket == place.Bucket && strings.HasPrefix(l.Key, prefix)
+}
+
+// catalogued is what the catalogue keeps of a source.
+func catalogued(s Source) catalog.Source {
+	c := catalog.Source{Index: s.Index.Location(), ETag: s.Index.ETag, Copy: s.Copy}
+	if l, ok := s.Archive(); ok {
+		c.Archive = l
+	}
+	return c
+}
+
+// step is what is read of one source: that it begins, then rows or errors.
+type step struct {
+	begins bool
+	source Source
+	entry  catalog.Entry
+}
+
+// read adds the rows of sources, many of which are read at once.
+func (c *Cataloguer) read(ctx context.Context, st Store, u *catalog.Updater, todo []Source, readers int, log *slog.Logger) error {
+	tasks := func(yield func(Source, error) bool) {
+		for _, s := range todo {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+	next, stop := iter.Pull2(inOrder(ctx, tasks, readers, func(ctx context.Context, s Source) iter.Seq2[step, error] {
+		return func(yield func(step, error) bool) {
+			if yield(step{begins: true, source: s}, nil) {
+				steps(ctx, st, s, yield)
+			}
+		}
+	}))
+	defer stop()
+	s, err, ok := next()
+	for ok && err == nil {
+		source := s.source
+		rows := func(yield func(catalog.Entry, error) bool) {
+			for s, err, ok = next(); ok && !s.begins; s, err, ok = next() {
+				if errors.Is(err, index.ErrRow) {
+					c.BadRows.Add(1)
+					log.Error("not in the catalogue", "err", err)
+					err = nil
+					continue
+				}
+				if !yield(s.entry, err) || err != nil {
+					return
+				}
+				c.Rows.Add(1)
+			}
+		}
+		if failed := u.Add(ctx, catalogued(source), rows); failed != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err == nil || fault.KindOf(err) == 0 {
+				return failed // of the catalogue
+			}
+			c.Failed.Add(1)
+			log.Error("not in the catalogue: "+source.Where().String(), "err", failed)
+			s, err, ok = next()
+			continue
+		}
+		c.Indexes.Add(1)
+	}
+	return err
+}
+
+// steps yields the rows of a source.
+func steps(ctx context.Context, st Store, s Source, yield func(step, error) bool) {
+	l, err := s.Open(ctx, st)
+	if err != nil {
+		yield(step{}, err)
+		return
+	}
+	defer l.Close()
+	for row, err := range l.Rows() {
+		e := catalog.Entry{Bucket: row.Bucket, VersionID: row.VersionID, Size: row.Size, LastModified: row.LastModified}
+		if err == nil {
+			e.Key = object.DecodeKey(row.Key)
+		}
+		if !yield(step{entry: e}, err) || err != nil && !errors.Is(err, index.ErrRow) {
+			return
+		}
+	}
+}
+
+// Search yields the entries that the catalogue in the file at path holds, of
+// indexes below places, or of all if there are none. Of the rows it has what
+// it keeps: bucket, key, size, version and time. Entries come sorted by key
+// for each of the filter's patterns.
+func Search(ctx context.Context, path string, places []object.Location, f Filter) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		c, err := catalog.Open(path)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		defer c.Close()
+		patterns := f.Keys
+		if len(patterns) == 0 {
+			patterns = []object.Pattern{object.ParsePattern("*")}
+		}
+		for i, p := range patterns {
+			for e, err := range c.Find(ctx, p, f.KeyPrefix) {
+				if err != nil {
+					yield(Entry{}, err)
+					return
+				}
+				found := entryOf(e)
+				switch {
+				case !f.Match(&found.Row, e.Key),
+					len(places) > 0 && !slices.ContainsFunc(places, func(l object.Location) bool { return isBelow(e.Source.Index, l) }),
+					slices.ContainsFunc(patterns[:i], func(p object.Pattern) bool { return p.Match(e.Key) }): // found before
+					continue
+				}
+				if !yield(found, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// entryOf makes an Entry of the catalogue's.
+func entryOf(e catalog.Entry) Entry {
+	s := Source{Index: object.At(e.Source.Index), Copy: e.Source.Copy}
+	s.Index.ETag = e.Source.ETag
+	if e.Source.Archive.Key != "" {
+		s.Data = []object.Object{object.At(e.Source.Archive)}
+	}
+	row := index.Row{Bucket: e.Bucket, Key: object.EncodeKey(e.Key), Size: e.Size, LastModified: e.LastModified, VersionID: e.VersionID}
+	return Entry{Row: row, Key: e.Key, Source: s}
+}
+
+// Holding yields the sources of entries, each once.
+func Holding(entries iter.Seq2[Entry, error]) iter.Seq2[Source, error] {
+	return func(yield func(Source, error) bool) {
+		seen := map[object.Location]bool{}
+		for e, err := range entries {
+			if err != nil {
+				yield(Source{}, err)
+				return
+			}
+			if at := e.Source.Where(); !seen[at] {
+				seen[at] = true
+				if !yield(e.Source, nil) {
+					return
+				}
+			}
+		}
+	}
+}
