@@ -80,7 +80,7 @@ func (w *bundle) copyBig(ctx context.Context, o object.Object) (object.Attribute
 	if err != nil {
 		return attr, err
 	}
-	to := w.opt.Archive.BigObject(w.source, o)
+	to := w.opt.Archive.BigObject(o.Bucket, o)
 	meta := layout.BigObjectMetadata(to)
 	if w.copiedBefore(ctx, meta, to, attr) {
 		return attr, nil

@@ -46,6 +46,10 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 		// What may not be read need not be there. To store it will tell.
 		return p, err
 	}
+	if of := valueOf(indexed.Metadata, layout.Manifest); of != "" && of != w.address() {
+		return p, fault.New(fault.Upload, "archive", w.manifest.String(),
+			fmt.Errorf("%s is the index of another manifest of that name, %s", w.result.Index, of), "give another --prefix")
+	}
 	p.archiveETag, p.indexETag, p.lettersETag = archived.ETag, indexed.ETag, letters.ETag
 	sum := valueOf(indexed.Metadata, layout.DeadLetterSum)
 	p.promised = sum != ""
@@ -152,6 +156,7 @@ func (w *bundle) storeIndex(ctx context.Context, archiveETag string) (store.Stor
 	opt := store.PutOptions{
 		Headers: []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
 		Metadata: []object.Pair{
+			{Name: layout.Manifest, Value: w.address()},
 			{Name: layout.ManifestETag, Value: w.etag},
 			{Name: layout.ArchiveETag, Value: archiveETag},
 			{Name: layout.DeadLetterCount, Value: strconv.Itoa(w.letters.Count())},
@@ -163,6 +168,11 @@ func (w *bundle) storeIndex(ctx context.Context, archiveETag string) (store.Stor
 	}
 	stored, err := w.st.Upload(ctx, w.result.Index, lines, opt)
 	return stored, superseded(fault.As(fault.Upload, err))
+}
+
+// address is the manifest's location in ASCII.
+func (w *bundle) address() string {
+	return "s3://" + w.manifest.Bucket + "/" + object.EncodeKey(w.manifest.Key)
 }
 
 // lettersPair binds the dead-letter index to its index.

@@ -72,6 +72,11 @@ const (
 	// ManifestETag stands on an index and a dead-letter index: the manifest
 	// they are of.
 	ManifestETag = "manifest-etag"
+	// Manifest stands on an index: the location of the manifest it is of,
+	// with its key encoded. Manifests of one name in different folders have
+	// their results in the same place, where the second must not replace the
+	// first.
+	Manifest = "manifest"
 	// ArchiveETag stands on an index: the archive it is of. An index whose
 	// archive has another ETag is of one that has been replaced.
 	ArchiveETag = "archive-etag"
