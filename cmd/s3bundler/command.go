@@ -101,7 +101,7 @@ func newCommand() *cobra.Command {
 	cmd.AddCommand(newList(), newFind(), newCat(), newRestore())
 	cmd.AddCommand(newStatus())
 	cmd.AddCommand(newRedrive())
-	cmd.AddCommand(newVerify())
+	cmd.AddCommand(newVerify(), newPurge())
 	cli.Exits(cmd, fault.Read, fault.Upload, fault.Download, fault.Compress, fault.API)
 	return cmd
 }

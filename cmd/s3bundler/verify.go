@@ -192,6 +192,7 @@ func (r *findings) end(p *retrieve.VerifyProgress, sources, manifests bool) erro
 // table prints how many findings of each kind there are.
 func (r *findings) table(w io.Writer) {
 	if len(r.counts) == 0 {
+		fmt.Fprintln(w, "all holds")
 		return
 	}
 	fmt.Fprintf(w, "\n%-16s %10s\n", "FINDING", "COUNT")
@@ -213,7 +214,7 @@ func (r *findings) verdict(p *retrieve.VerifyProgress) error {
 	if n == 0 {
 		return nil
 	}
-	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s, in %d of %d archives", plural(n, "finding"), p.Damaged.Load(), p.Archives.Load()), "")
+	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s; %d of %d archives have any", plural(n, "finding"), p.Damaged.Load(), p.Archives.Load()), "")
 }
 
 func plural(n int64, unit string) string {
@@ -232,7 +233,7 @@ func verifySummary(p *retrieve.VerifyProgress, sources bool, elapsed time.Durati
 		s.More = append(s.More, cli.Tally{Unit: "sources the same", Count: p.Sources.Load()})
 	}
 	if n := p.Manifests.Load(); n > 0 {
-		s.More = append(s.More, cli.Tally{Unit: "manifests", Count: n}, cli.Tally{Unit: "rows accounted for", Count: p.Rows.Load()})
+		s.More = append(s.More, cli.Tally{Unit: "manifests", Count: n}, cli.Tally{Unit: "manifest rows", Count: p.Rows.Load()})
 	}
 	if n := p.Unchecked.Load(); n > 0 {
 		s.More = append(s.More, cli.Tally{Unit: "objects without a checksum to check", Count: n})

@@ -66,8 +66,13 @@ func Verify(ctx context.Context, st Store, places []object.Location, opt VerifyO
 	return func(yield func(Finding, error) bool) {
 		seen := &pairsSeen{Store: st}
 		sources := Sources(ctx, seen, places)
+		var failed error
 		for f, err := range inOrder(ctx, sources, opt.Archives, v.source) {
-			if !yield(f, err) || err != nil {
+			if err != nil {
+				failed = err
+				break
+			}
+			if !yield(f, nil) {
 				return
 			}
 		}
@@ -75,6 +80,10 @@ func Verify(ctx context.Context, st Store, places []object.Location, opt VerifyO
 			if !yield(f, nil) {
 				return
 			}
+		}
+		if failed != nil {
+			yield(Finding{}, failed)
+			return
 		}
 		for f, err := range v.manifests(ctx, places) {
 			if !yield(f, err) || err != nil {
@@ -87,6 +96,8 @@ func Verify(ctx context.Context, st Store, places []object.Location, opt VerifyO
 type verifier struct {
 	st  Store
 	opt VerifyOptions
+	// opened, if it is set, is told of each index with its archive.
+	opened func(indexed object.Attributes, a Archive)
 }
 
 // verified is an object that is archived as its row says.
@@ -96,6 +107,8 @@ type verified struct {
 	// etag is what the source's was; of a multipart object that is in a tar it
 	// is the content's MD5 instead.
 	etag string
+	// checked says that the row has a checksum, which the archived bytes have.
+	checked bool
 }
 
 // event is a finding, or an object that is as it should be.
@@ -190,6 +203,9 @@ func (v *verifier) read(ctx context.Context, s Source, emit func(event)) error {
 	if err != nil {
 		return err
 	}
+	if v.opened != nil {
+		v.opened(l.Attr, a)
+	}
 	if a.Copy {
 		return v.copy(ctx, l, a, emit)
 	}
@@ -228,5 +244,5 @@ func (v *verifier) matched(row *index.Row, crc uint64, checked bool, etag string
 	if !checked {
 		p.Unchecked.Add(1)
 	}
-	emit(event{object: &verified{row: *row, crc: crc, etag: cmp.Or(etag, row.Checksum)}})
+	emit(event{object: &verified{row: *row, crc: crc, etag: cmp.Or(etag, row.Checksum), checked: checked}})
 }

@@ -317,7 +317,7 @@ func TestVerifyBetweenObjects(t *testing.T) {
 	w := newWorld(t)
 	w.plant("a", sandbox.Planted{Body: []byte("a")})
 	w.plant("big", sandbox.Planted{Generated: &sandbox.Generated{Size: maxSize + 1}})
-	w.plant("parts", sandbox.Planted{Body: bytes.Repeat([]byte("p"), 6<<20), PartSize: 5 << 20, Checksum: "none"})
+	w.plant("parts", sandbox.Planted{Body: bytes.Repeat([]byte("p"), 300<<10), PartSize: 100 << 10, Checksum: "none"})
 	w.rows = append(w.rows, "src1,gone,1\n")
 	at := w.bundle(false)
 	tar := object.Location{Bucket: at.Bucket, Key: strings.TrimSuffix(at.Key, ".index") + ".tar"}
@@ -348,8 +348,8 @@ func TestVerifyBetweenObjects(t *testing.T) {
 		{"nothing", func() {}, nil},
 		{"a source is gone", func() { remove(object.Location{Bucket: "src1", Key: "a"})() }, []string{"SourceGone a"}},
 		{"a source has changed", source("a", sandbox.Planted{Body: []byte("b")}), []string{"SourceChanged a"}},
-		{"a source of several parts has changed", source("parts", sandbox.Planted{Body: bytes.Repeat([]byte("q"), 6<<20), PartSize: 5 << 20, Checksum: "none"}), []string{"SourceChanged parts"}},
-		{"a source in parts is one again", source("parts", sandbox.Planted{Body: bytes.Repeat([]byte("p"), 6<<20)}), nil},
+		{"a source of several parts has changed", source("parts", sandbox.Planted{Body: bytes.Repeat([]byte("q"), 300<<10), PartSize: 100 << 10, Checksum: "none"}), []string{"SourceChanged parts"}},
+		{"a source in parts is one again", source("parts", sandbox.Planted{Body: bytes.Repeat([]byte("p"), 300<<10)}), nil},
 		{"a big source has changed", source("big", sandbox.Planted{Generated: &sandbox.Generated{Size: maxSize + 1, Seed: 9}}), []string{"SourceChanged big"}},
 		{"a row in neither place", func() { w.alter(m, func(b []byte) []byte { return append(b, "src1,else,5\n"...) }) }, []string{"Unaccounted else"}},
 		{"a row twice", func() { w.alter(m, func(b []byte) []byte { return append(b, "src1,a,1\n"...) }) }, []string{"Unaccounted a"}},
