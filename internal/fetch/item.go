@@ -48,20 +48,20 @@ type large struct {
 
 // piece is a run of an object's bytes with its own request.
 type piece struct {
-	reserved int64   // bytes of memory
-	buf      *[]byte // from when its request begins
-	n        int     // bytes read
+	reserved int64  // bytes of memory
+	buf      []byte // from when its request begins
+	n        int    // bytes read
 	err      error
 	done     chan struct{} // closed when it is read; an object's only piece has answered
 }
 
 // buffer gives the memory that was reserved for p. What waits for its turn has
 // none yet.
-func (p *piece) buffer() []byte {
+func (w *worker) buffer(p *piece) []byte {
 	if p.buf == nil {
-		p.buf = getBuffer(int(p.reserved))
+		p.buf = w.budget.buffers.get(int(p.reserved))
 	}
-	return *p.buf
+	return p.buf
 }
 
 // Whole returns all of the object's content, checked, if it is in memory.
@@ -70,7 +70,7 @@ func (it *Item) Whole() (content []byte, ok bool) {
 	if !it.checked {
 		return nil, false
 	}
-	return (*it.first.buf)[:it.first.n], true
+	return it.first.buf[:it.first.n], true
 }
 
 // MD5 is that of the content in hex, once all of it was read; empty if the
@@ -118,7 +118,7 @@ func (it *Item) pieces(emit func([]byte) error) error {
 		if p.err != nil || p.n == 0 {
 			return p.err
 		}
-		return emit((*p.buf)[:p.n])
+		return emit(p.buf[:p.n])
 	}
 	first := it.first
 	it.first = nil
@@ -141,18 +141,17 @@ func (it *Item) tail(offset int64, emit func([]byte) error) error {
 	if offset >= it.Attr.Size {
 		return nil
 	}
-	buf := getBuffer(Chunk)
-	defer putBuffer(buf)
+	buf := make([]byte, Chunk)
 	w := worker{source: it.s}
 	defer w.end()
 	o := it.Object
 	o.ETag = it.Attr.ETag
 	for offset < it.Attr.Size {
-		n, err := w.fill(it.ctx, part{object: o, offset: offset}, *buf, func(object.Attributes) {})
+		n, err := w.fill(it.ctx, part{object: o, offset: offset}, buf, func(object.Attributes) {})
 		if err != nil {
 			return err
 		}
-		if err := emit((*buf)[:n]); err != nil {
+		if err := emit(buf[:n]); err != nil {
 			return err
 		}
 		offset += int64(n)
@@ -188,7 +187,7 @@ func (it *Item) readSmall(w *worker) {
 	for attempt := 1; ; attempt++ {
 		var err error
 		ask := part{object: it.unpinned(), whole: true}
-		p.n, err = w.fill(it.ctx, ask, p.buffer(), func(a object.Attributes) { it.Attr = a })
+		p.n, err = w.fill(it.ctx, ask, w.buffer(p), func(a object.Attributes) { it.Attr = a })
 		if err != nil {
 			it.Err = err
 			return
@@ -197,7 +196,7 @@ func (it *Item) readSmall(w *worker) {
 			break
 		}
 		it.sum = newDigest(&it.Attr)
-		it.sum.add((*p.buf)[:p.n])
+		it.sum.add(p.buf[:p.n])
 		err = it.sum.check(it.Object.Location().String())
 		if err == nil {
 			it.checked = true
@@ -219,7 +218,7 @@ func (it *Item) readFirst(w *worker, spawn func(func())) {
 	l, p := it.large, it.first // the consumer may take the piece from the item
 	defer close(p.done)
 	answered := false
-	p.n, p.err = w.fill(it.ctx, part{object: it.unpinned()}, p.buffer(), func(a object.Attributes) {
+	p.n, p.err = w.fill(it.ctx, part{object: it.unpinned()}, w.buffer(p), func(a object.Attributes) {
 		answered = true
 		it.Attr, l.size, l.etag = a, a.Size, a.ETag
 		close(l.pinned)
@@ -259,7 +258,7 @@ func (it *Item) readNext(w *worker, p *piece, i int) {
 	}
 	o := it.Object
 	o.ETag = l.etag
-	p.n, p.err = w.fill(it.ctx, part{object: o, offset: offset}, p.buffer(), func(object.Attributes) {})
+	p.n, p.err = w.fill(it.ctx, part{object: o, offset: offset}, w.buffer(p), func(object.Attributes) {})
 }
 
 func (it *Item) readTags() {

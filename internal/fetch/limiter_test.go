@@ -78,7 +78,7 @@ func TestClasses(t *testing.T) {
 	last := -1
 	for n := 1; n <= Chunk; n += 1 + n/100 {
 		class, size := classOf(n)
-		if size < n || class < last || class >= len(classes) {
+		if size < n || class < last || class >= len(new(buffers).free) {
 			t.Fatalf("%d bytes: class %d of %d bytes", n, class, size)
 		}
 		if again, same := classOf(size); again != class || same != size {
@@ -88,5 +88,21 @@ func TestClasses(t *testing.T) {
 	}
 	if _, size := classOf(Chunk); size != Chunk {
 		t.Errorf("a chunk takes %d bytes", size)
+	}
+}
+
+func TestBuffersStayWithinTheirBudget(t *testing.T) {
+	f := &buffers{max: 2 * Chunk}
+	a, b := f.get(Chunk), f.get(Chunk-5)
+	f.put(a)
+	f.put(b)
+	if c := f.get(Chunk); &c[0] != &b[0] {
+		t.Error("the last one used is not used again")
+	}
+	for range 100 { // Chunk is in use, Chunk is kept: there is no more to have
+		f.get(10_000)
+	}
+	if f.used != Chunk+100*12<<10 || f.kept+f.used > f.max {
+		t.Errorf("%d bytes in use, %d kept; want %d in use, at most %d together", f.used, f.kept, Chunk+100*12<<10, f.max)
 	}
 }

@@ -17,14 +17,15 @@ const window = 4096
 // Budget bounds the memory of all objects that are held, in bytes. One Budget
 // may serve several iterations; it is safe for concurrent use.
 type Budget struct {
-	sem  *semaphore.Weighted
-	size int64
+	sem     *semaphore.Weighted
+	size    int64
+	buffers buffers
 }
 
 // NewBudget returns a budget of size bytes, at least one chunk.
 func NewBudget(size int64) *Budget {
 	size = max(size, Chunk)
-	return &Budget{sem: semaphore.NewWeighted(size), size: size}
+	return &Budget{sem: semaphore.NewWeighted(size), size: size, buffers: buffers{max: size}}
 }
 
 // Options are how objects are read. All fields must be set.
@@ -214,7 +215,7 @@ func (s *source) reserve(ctx context.Context, n int64) *piece {
 // release gives the memory of a piece back.
 func (s *source) release(p *piece) {
 	if p.buf != nil {
-		putBuffer(p.buf)
+		s.budget.buffers.put(p.buf)
 		p.buf = nil
 	}
 	s.budget.sem.Release(p.reserved)
