@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/minio/crc64nvme"
@@ -42,7 +41,8 @@ type Options struct {
 	// PartSize is that of the first parts in bytes; at least MinPartSize.
 	PartSize int
 	// Parallel is how many parts may be on their way while the next is
-	// filled. Memory is PartSize times Parallel plus one.
+	// filled. Memory is PartSize times Parallel plus one, and one more after Mark. and one more after
+	// Mark.
 	Parallel int
 	// Put is what the object is stored with.
 	Put store.PutOptions
@@ -57,27 +57,29 @@ type Writer struct {
 	loc object.Location
 	opt Options
 
-	id   string // of the multipart upload; empty until the first part is full
-	buf  []byte // the part being filled
+	id   string  // of the multipart upload; empty until the first part is full
+	buf  *buffer // the part being filled
 	size int64
-	sum  uint64
 
-	free   chan []byte // buffers of the first part size
+	free   chan *buffer // of the first part size
 	flight sync.WaitGroup
 	slots  chan struct{}
 	mark   *mark
 
 	mu    sync.Mutex
 	parts []store.Part // elements are guarded by mu while flight is not empty
+	sums  []sum        // of the parts, likewise
 	err   error        // first error of a part; guarded by mu
 }
 
 // mark is a point to go back to.
 type mark struct {
-	parts  int    // sent before it
-	prefix []byte // of the part it lies in
-	size   int64
-	sum    uint64
+	parts int // sent before it
+	size  int64
+	// part is the part it lies in, once that is sent; its first bytes, before
+	// the mark, are needed to make it anew.
+	part   *buffer
+	before int
 }
 
 // New returns a Writer that will store an object at l. Nothing is sent before
@@ -87,7 +89,7 @@ func New(ctx context.Context, st Store, l object.Location, opt Options) *Writer 
 	opt.Parallel = max(opt.Parallel, 1)
 	return &Writer{
 		ctx: ctx, st: st, loc: l, opt: opt,
-		free:  make(chan []byte, opt.Parallel+1),
+		free:  make(chan *buffer, opt.Parallel+2),
 		slots: make(chan struct{}, opt.Parallel),
 	}
 }
@@ -108,31 +110,18 @@ func (w *Writer) Write(p []byte) (int, error) {
 		if w.buf == nil {
 			w.buf = w.buffer(full)
 		}
-		if len(w.buf) == full {
+		if len(w.buf.b) == full {
 			if err := w.send(); err != nil {
 				return n - len(p), err
 			}
 			continue
 		}
-		k := min(full-len(w.buf), len(p))
-		w.buf = append(w.buf, p[:k]...)
-		w.sum = crc64nvme.Update(w.sum, p[:k])
+		k := min(full-len(w.buf.b), len(p))
+		w.buf.b = append(w.buf.b, p[:k]...)
 		w.size += int64(k)
 		p = p[k:]
 	}
 	return n, nil
-}
-
-// buffer takes a free part buffer or makes one.
-func (w *Writer) buffer(size int) []byte {
-	select {
-	case b := <-w.free:
-		if cap(b) >= size {
-			return b[:0]
-		}
-	default:
-	}
-	return make([]byte, 0, size)
 }
 
 // send gives the filled part to a goroutine, as soon as one may start.
@@ -150,41 +139,40 @@ func (w *Writer) send() error {
 		}
 		w.id = id
 	}
-	if m := w.mark; m != nil && m.parts == len(w.parts) && m.prefix == nil {
-		m.prefix = slices.Clone(w.buf[:m.size-w.sizeBefore()])
+	if m := w.mark; m != nil && m.parts == len(w.parts) && m.part == nil {
+		m.part, m.before = w.buf, int(m.size-w.sizeBefore())
+		w.buf.users.Add(1)
 	}
 	select {
 	case w.slots <- struct{}{}:
 	case <-w.ctx.Done():
 		return context.Cause(w.ctx)
 	}
-	body := w.buf
+	part := w.buf
 	w.buf = nil
 	w.mu.Lock()
 	w.parts = append(w.parts, store.Part{})
+	w.sums = append(w.sums, sum{})
 	n := len(w.parts)
 	w.mu.Unlock()
 	w.flight.Go(func() {
-		part, err := w.st.UploadPart(w.ctx, w.loc, w.id, n, body)
+		sent, err := w.st.UploadPart(w.ctx, w.loc, w.id, n, part.b)
 		w.mu.Lock()
 		if err != nil && w.err == nil {
 			w.err = err
 		}
 		if err == nil {
-			w.parts[n-1] = part
+			w.parts[n-1], w.sums[n-1] = sent, sumOf(sent, part.b)
 		}
 		w.mu.Unlock()
-		select {
-		case w.free <- body:
-		default:
-		}
+		w.release(part)
 		<-w.slots
 	})
 	return nil
 }
 
 // sizeBefore is the number of bytes in the parts that have been sent.
-func (w *Writer) sizeBefore() int64 { return w.size - int64(len(w.buf)) }
+func (w *Writer) sizeBefore() int64 { return w.size - int64(len(w.content())) }
 
 func (w *Writer) failure() error {
 	w.mu.Lock()
@@ -194,11 +182,17 @@ func (w *Writer) failure() error {
 
 // Mark remembers this point for Rollback. An earlier mark is dropped.
 func (w *Writer) Mark() {
-	w.mark = &mark{parts: len(w.parts), size: w.size, sum: w.sum}
+	w.Unmark()
+	w.mark = &mark{parts: len(w.parts), size: w.size}
 }
 
 // Unmark drops the mark: what was written since stays.
-func (w *Writer) Unmark() { w.mark = nil }
+func (w *Writer) Unmark() {
+	if m := w.mark; m != nil && m.part != nil {
+		w.release(m.part)
+	}
+	w.mark = nil
+}
 
 // Rollback takes back all that was written since Mark. Parts that were sent
 // since are sent again or dropped.
@@ -207,18 +201,24 @@ func (w *Writer) Rollback() {
 	if m == nil {
 		panic("upload: Rollback without Mark")
 	}
-	w.mark = nil
 	if m.parts == len(w.parts) { // the part is still here
-		w.buf = w.buf[:int64(len(w.buf))-(w.size-m.size)]
+		if w.buf != nil {
+			w.buf.b = w.buf.b[:int64(len(w.buf.b))-(w.size-m.size)]
+		}
 	} else {
 		// A part on its way must not arrive after its successor.
 		w.flight.Wait()
 		w.mu.Lock()
-		w.parts = w.parts[:m.parts]
+		w.parts, w.sums = w.parts[:m.parts], w.sums[:m.parts]
 		w.mu.Unlock()
-		w.buf = append(w.buffer(w.partSize(m.parts+1)), m.prefix...)
+		if w.buf != nil {
+			w.release(w.buf)
+		}
+		w.buf = w.buffer(w.partSize(m.parts + 1))
+		w.buf.b = append(w.buf.b, m.part.b[:m.before]...)
 	}
-	w.size, w.sum = m.size, m.sum
+	w.size = m.size
+	w.Unmark()
 }
 
 // Close sends what is left and completes the object. S3 checks it against the
@@ -226,10 +226,10 @@ func (w *Writer) Rollback() {
 // error no multipart upload stays open.
 func (w *Writer) Close() (store.Stored, error) {
 	if w.id == "" {
-		stored, err := w.st.Put(w.ctx, w.loc, w.buf, w.opt.Put)
+		stored, err := w.st.Put(w.ctx, w.loc, w.content(), w.opt.Put)
 		return w.checked(stored, err)
 	}
-	if len(w.buf) > 0 {
+	if len(w.content()) > 0 {
 		if err := w.send(); err != nil {
 			return store.Stored{}, errors.Join(err, w.Abort())
 		}
@@ -261,7 +261,17 @@ func (w *Writer) checked(stored store.Stored, err error) (store.Stored, error) {
 	return stored, nil
 }
 
-func (w *Writer) checksum() object.Checksum { return object.CRC64NVME(w.sum) }
+// checksum is that of all that was written, when no part is on its way.
+func (w *Writer) checksum() object.Checksum {
+	if w.id == "" {
+		return object.CRC64NVME(crc64nvme.Checksum(w.content()))
+	}
+	var whole uint64
+	for _, part := range w.sums {
+		whole = part.after(whole)
+	}
+	return object.CRC64NVME(whole)
+}
 
 // Abort gives the object up: nothing is stored and no part is kept, also when
 // the context of the Writer has ended.
