@@ -126,20 +126,20 @@ func (c *Catalog) find(ctx context.Context, p object.Pattern, prefix string, yie
 }
 
 func matches(p object.Pattern, prefix string, key []byte) bool {
-	return len(key) >= len(prefix) && string(key[:len(prefix)]) == prefix && p.Match(string(key))
+	return len(key) >= len(prefix) && string(key[:len(prefix)]) == prefix && p.MatchBytes(key)
 }
 
 // search opens the part of a segment that may hold what is looked for.
 func (c *Catalog) search(s *segment, codec *codec, p object.Pattern, prefix string) (*cursor, error) {
-	blocks, err := s.readList(c.f, codec)
+	list, err := s.readList(c.f, codec)
 	if err != nil {
 		return nil, err
 	}
-	from, to := within(blocks, prefix)
-	cur := &cursor{f: c.f, codec: codec, blocks: blocks[from:to], number: from}
+	from, to := within(list.blocks, prefix)
+	cur := &cursor{f: c.f, codec: codec, blocks: list.blocks[from:to], number: from}
 	// In a few blocks it takes no less to look up what they hold.
 	if grams := gramsOf(append(p.Literals(), prefix)); len(grams) > 0 && to-from > 4 {
-		if cur.skip, err = s.candidates(c.f, grams); err != nil {
+		if cur.skip, err = list.candidates(c.f, grams); err != nil {
 			return nil, err
 		}
 	} else if to-from > 4 {

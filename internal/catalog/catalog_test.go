@@ -331,19 +331,24 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	seg := u.root.segments[0]
+	list, err := seg.readList(u.f, u.codec)
+	if err != nil {
+		t.Fatal(err)
+	}
 	u.Close()
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	grams := gramsOf([]string{"repeats"})
-	length := sliceLength(seg.blocks)
+	stripe := list.stripes[0]
+	length := int64(sliceLength(seg.blocks))
+	slice := stripe.offset + int64(gramsOf([]string{"repeats"})[0]>>(32-stripe.width))*length
 	for _, tt := range []struct {
 		what string
 		at   int64
 	}{
-		{"magic", 3}, {"a block", seg.offset + 100}, {"the last block", seg.list - 1}, {"the list", seg.list + 20},
-		{"a slice", seg.slices + int64(grams[0])*int64(length)}, {"a slice's sum", seg.slices + int64(grams[0]+1)*int64(length) - 1},
+		{"magic", 3}, {"a block", seg.offset + 100}, {"the last block", stripe.offset - 1}, {"the list", seg.list + 20},
+		{"a slice", slice}, {"a slice's sum", slice + length - 1},
 	} {
 		bad := bytes.Clone(good)
 		bad[tt.at] ^= 0x08
@@ -354,7 +359,7 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: %v", tt.what, err)
 		}
 	}
-	for _, size := range []int64{0, 100, headLength, seg.offset + 50, seg.list + 5, seg.slices + 100, seg.end + 3} {
+	for _, size := range []int64{0, 100, headLength, seg.offset + 50, seg.list + 5, seg.end() + 3} {
 		if err := os.WriteFile(path, good[:size], 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -421,7 +426,7 @@ func TestLock(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	r := root{buckets: []string{"b"}, sources: []sourceState{{Source: source(1), rows: 3, live: true}}, segments: []segment{{rows: 3, offset: 5, list: 9, listLength: 4, slices: 13, end: 13 + signatureBits*int64(sliceLength(0))}}}
+	r := root{buckets: []string{"b"}, sources: []sourceState{{Source: source(1), rows: 3, live: true}}, segments: []segment{{rows: 3, offset: 5, list: 9, listLength: 4, blocks: 1}}}
 	f.Add(r.encode())
 	var b blockWriter
 	b.add(&row{key: []byte("a/b"), size: 1})
@@ -433,6 +438,10 @@ func FuzzDecode(f *testing.F) {
 			if err != nil || !gocmp.Equal(r, again, gocmp.AllowUnexported(root{}, sourceState{}, segment{})) {
 				t.Errorf("a root that is written and read is another: %v", err)
 			}
+		}
+		s := segment{list: 1 << 20, blocks: 2}
+		if l, err := s.decodeList(plain); err == nil && (len(l.blocks) != 2 || len(l.stripes) != 1) {
+			t.Errorf("a list of %d blocks and %d stripes", len(l.blocks), len(l.stripes))
 		}
 		var rd blockReader
 		rd.reset(plain, blockRows)

@@ -45,7 +45,7 @@ func (c *cursor) load() error {
 	b := c.blocks[0]
 	if int64(len(c.buf)) < b.length {
 		n := int64(0)
-		for i := 0; i < min(max(c.ahead, 1), len(c.blocks)); i++ {
+		for i := 0; i < min(max(c.ahead, 1), len(c.blocks)) && c.blocks[i].offset == b.offset+n; i++ {
 			n += c.blocks[i].length
 		}
 		c.buf = make([]byte, n)

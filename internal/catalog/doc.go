@@ -3,7 +3,7 @@
 //
 // The rows lie sorted by key in segments, each written in one go and never
 // changed: blocks of rows whose keys share their beginnings, compressed; a list
-// of the blocks' first keys; and a signature, which tells blocks that cannot
+// of the blocks' first keys; and signatures, which tell blocks that cannot
 // hold a run of characters. A key is found by reading one block, a glob by
 // reading those whose signature lets all its characters through.
 //

@@ -10,36 +10,42 @@ import (
 )
 
 // segment says where a sorted run of rows lies in the file: its blocks, one
-// after the other, then the list of blocks, then the signature's slices.
+// after the other, with a stripe of their signatures after every stripeBlocks
+// and after the last; then the list of all that.
 type segment struct {
-	rows   int64
-	offset int64 // of the first block
-	// list and its length: for each block its length, rows and first key.
-	list, listLength int64
-	slices           int64 // offset; they have signatureBits times sliceLength(blocks)
-	blocks           int
-	end              int64
+	rows       int64
+	offset     int64 // of the first block
+	list       int64
+	listLength int64
+	blocks     int
 }
 
+func (s *segment) end() int64 { return s.list + s.listLength }
+
 func (s *segment) append(dst []byte) []byte {
-	for _, v := range []int64{s.rows, s.offset, s.list, s.listLength, s.slices, int64(s.blocks), s.end} {
+	for _, v := range []int64{s.rows, s.offset, s.list, s.listLength, int64(s.blocks)} {
 		dst = binary.AppendUvarint(dst, uint64(v))
 	}
 	return dst
 }
 
+// mostOffset is beyond any file.
+const mostOffset = 1 << 60
+
 func decodeSegment(d *decoder) segment {
 	var s segment
-	for _, v := range []*int64{&s.rows, &s.offset, &s.list, &s.listLength, &s.slices} {
-		*v = int64(d.uvarint())
+	for _, v := range []*int64{&s.rows, &s.offset, &s.list, &s.listLength} {
+		n := d.uvarint()
+		if n > mostOffset {
+			d.fail()
+		}
+		*v = int64(n)
 	}
-	s.blocks = int(d.uvarint())
-	s.end = int64(d.uvarint())
-	slices := int64(signatureBits) * int64(sliceLength(s.blocks))
-	if d.err == nil && (s.offset < 0 || s.list < s.offset || s.listLength < 0 || s.slices != s.list+s.listLength ||
-		s.blocks < 0 || s.blocks > 1<<30 || s.end != s.slices+slices || s.end < s.slices) {
-		d.err = damaged("a segment lies nowhere")
+	blocks := d.uvarint()
+	if blocks > 1<<30 || s.list < s.offset {
+		d.fail()
 	}
+	s.blocks = int(blocks)
 	return s
 }
 
@@ -54,7 +60,8 @@ type segmentWriter struct {
 	first  []byte // key of the block
 	sealed []byte
 	list   []byte
-	sign   signatures
+	widths []byte // of the stripes
+	stripe stripe
 }
 
 // newSegmentWriter writes to w, which writes to the file from offset at on.
@@ -71,7 +78,7 @@ func (s *segmentWriter) add(r *row) error {
 			shared++
 		}
 	}
-	s.sign.add(r.key, shared)
+	s.stripe.add(r.key, shared)
 	s.block.add(r)
 	s.seg.rows++
 	if s.block.rows == blockRows {
@@ -85,33 +92,49 @@ func (s *segmentWriter) endBlock() error {
 	s.list = binary.AppendUvarint(s.list, uint64(len(s.sealed)))
 	s.list = binary.AppendUvarint(s.list, uint64(s.block.rows))
 	s.list = appendString(s.list, string(s.first))
-	s.sign.end()
 	s.block.reset()
 	s.seg.blocks++
-	s.at += int64(len(s.sealed))
-	_, err := s.w.Write(s.sealed)
+	if err := s.write(s.sealed); err != nil {
+		return err
+	}
+	if s.stripe.end() {
+		return s.endStripe()
+	}
+	return nil
+}
+
+func (s *segmentWriter) endStripe() error {
+	width := s.stripe.width()
+	s.widths = append(s.widths, byte(width))
+	encoded := s.stripe.encode(width)
+	s.stripe = stripe{}
+	return s.write(encoded)
+}
+
+func (s *segmentWriter) write(p []byte) error {
+	n, err := s.w.Write(p)
+	s.at += int64(n)
 	return err
 }
 
-// close writes the list and the slices, and says where all of it is.
+// close writes the list, and says where all of it is.
 func (s *segmentWriter) close() (segment, error) {
 	if s.block.rows > 0 {
 		if err := s.endBlock(); err != nil {
 			return segment{}, err
 		}
 	}
+	if len(s.stripe.blocks) > 0 {
+		if err := s.endStripe(); err != nil {
+			return segment{}, err
+		}
+	}
 	s.seg.list = s.at
-	s.sealed = s.codec.seal(s.sealed[:0], s.list)
+	s.sealed = s.codec.seal(s.sealed[:0], append(s.list, s.widths...))
 	s.seg.listLength = int64(len(s.sealed))
-	s.seg.slices = s.seg.list + s.seg.listLength
-	if _, err := s.w.Write(s.sealed); err != nil {
+	if err := s.write(s.sealed); err != nil {
 		return segment{}, err
 	}
-	slices := s.sign.slices()
-	if _, err := s.w.Write(slices); err != nil {
-		return segment{}, err
-	}
-	s.seg.end = s.seg.slices + int64(len(slices))
 	return s.seg, s.w.Flush()
 }
 
@@ -122,37 +145,63 @@ type blockAt struct {
 	first          []byte
 }
 
-// readList reads the list of a segment's blocks.
-func (s *segment) readList(r io.ReaderAt, c *codec) ([]blockAt, error) {
-	if s.blocks == 0 {
-		return nil, nil
-	}
-	sealed := make([]byte, s.listLength)
-	if _, err := r.ReadAt(sealed, s.list); err != nil {
-		return nil, unread(err)
+// stripeAt says where a stripe lies, and how many slices it has.
+type stripeAt struct {
+	offset int64
+	width  int
+	blocks int
+}
+
+// contents is the list of a segment.
+type contents struct {
+	blocks  []blockAt
+	stripes []stripeAt
+}
+
+// readList reads the list of a segment.
+func (s *segment) readList(r io.ReaderAt, c *codec) (contents, error) {
+	sealed, err := io.ReadAll(io.NewSectionReader(r, s.list, s.listLength))
+	if err != nil {
+		return contents{}, err
 	}
 	plain, err := c.unseal(nil, sealed)
 	if err != nil {
-		return nil, err
+		return contents{}, err
+	}
+	return s.decodeList(plain)
+}
+
+func (s *segment) decodeList(plain []byte) (contents, error) {
+	if s.blocks > len(plain) {
+		return contents{}, damaged("a list is too short")
 	}
 	d := decoder{b: plain}
-	if s.blocks > len(plain) {
-		return nil, damaged("a list is too short")
+	l := contents{blocks: make([]blockAt, s.blocks)}
+	for i := range l.blocks {
+		l.blocks[i] = blockAt{length: int64(d.uvarint()), rows: int(d.uvarint()), first: d.bytes()}
 	}
-	blocks := make([]blockAt, s.blocks)
+	widths := d.b
 	at := s.offset
-	for i := range blocks {
-		b := blockAt{offset: at, length: int64(d.uvarint()), rows: int(d.uvarint()), first: d.bytes()}
-		if b.length < 0 || b.length > s.list-at || b.rows < 0 || b.rows > blockRows {
-			d.fail()
-		}
-		if d.err != nil {
-			return nil, d.err
-		}
+	for i := range l.blocks {
+		b := &l.blocks[i]
+		b.offset = at
 		at += b.length
-		blocks[i] = b
+		if b.length < 0 || b.length > s.list || b.rows < 0 || b.rows > blockRows || d.err != nil {
+			return l, damaged("a block lies nowhere")
+		}
+		if n := i%stripeBlocks + 1; n == stripeBlocks || i == len(l.blocks)-1 {
+			if len(widths) == 0 || widths[0] < leastBits || widths[0] > mostBits {
+				return l, damaged("a stripe lies nowhere")
+			}
+			l.stripes = append(l.stripes, stripeAt{offset: at, width: int(widths[0]), blocks: n})
+			at += int64(sliceLength(n)) << widths[0]
+			widths = widths[1:]
+		}
 	}
-	return blocks, nil
+	if at != s.list {
+		return l, damaged("a list does not fit its blocks")
+	}
+	return l, nil
 }
 
 // unread is the error of a read: a file that is too short is a damaged one.
@@ -176,23 +225,25 @@ func within(blocks []blockAt, prefix string) (from, to int) {
 	return max(from-1, 0), to
 }
 
-// candidates marks the blocks that the signature lets through for all grams.
-func (s *segment) candidates(r io.ReaderAt, grams []uint32) ([]byte, error) {
-	length := sliceLength(s.blocks)
-	slice := make([]byte, length)
-	all := make([]byte, length-sliceSum)
-	for i := range all {
-		all[i] = 0xFF
-	}
-	for _, g := range grams {
-		if _, err := r.ReadAt(slice, s.slices+int64(g)*int64(length)); err != nil {
-			return nil, unread(err)
-		}
-		if binary.LittleEndian.Uint32(slice[len(all):]) != crc32.Checksum(slice[:len(all)], castagnoli) {
-			return nil, damaged("a signature's checksum differs")
-		}
-		for i := range all {
-			all[i] &= slice[i]
+// candidates marks the blocks that the signatures let through for all grams.
+func (l *contents) candidates(r io.ReaderAt, grams []uint32) ([]byte, error) {
+	var all []byte
+	for _, s := range l.stripes {
+		slice := make([]byte, sliceLength(s.blocks))
+		n := len(slice) - sliceSum
+		from := len(all)
+		all = append(all, bytes.Repeat([]byte{0xFF}, n)...)
+		for _, g := range grams {
+			number := int64(g >> (32 - s.width))
+			if _, err := r.ReadAt(slice, s.offset+number*int64(len(slice))); err != nil {
+				return nil, unread(err)
+			}
+			if binary.LittleEndian.Uint32(slice[n:]) != crc32.Checksum(slice[:n], castagnoli) {
+				return nil, damaged("a signature's checksum differs")
+			}
+			for i := range n {
+				all[from+i] &= slice[i]
+			}
 		}
 	}
 	return all, nil

@@ -197,7 +197,7 @@ func (u *Updater) keep(w *segmentWriter, from int) error {
 	}
 	u.root.segments, u.dirty = u.root.segments[:from:from], true
 	if s.rows > 0 {
-		u.root.segments, u.root.end = append(u.root.segments, s), s.end
+		u.root.segments, u.root.end = append(u.root.segments, s), s.end()
 	}
 	return nil
 }
@@ -232,11 +232,11 @@ func (u *Updater) merge(ctx context.Context, from int) error {
 func (u *Updater) copyRows(ctx context.Context, segments []segment, add func(*row) error) error {
 	var cs []*cursor
 	for i := range segments {
-		blocks, err := segments[i].readList(u.f, u.codec)
+		list, err := segments[i].readList(u.f, u.codec)
 		if err != nil {
 			return err
 		}
-		cs = append(cs, &cursor{f: u.f, codec: u.codec, blocks: blocks, ahead: 16})
+		cs = append(cs, &cursor{f: u.f, codec: u.codec, blocks: list.blocks, ahead: 16})
 	}
 	rows := newMerged(cs)
 	for n := 0; ; n++ {
@@ -278,7 +278,7 @@ func (u *Updater) Commit(ctx context.Context) error {
 func (u *Updater) wasteful() bool {
 	used := int64(headLength)
 	for _, s := range u.root.segments {
-		used += s.end - s.offset
+		used += s.end() - s.offset
 	}
 	live, dead := u.root.live()
 	return u.root.end > 2*used+1<<20 || dead > live+blockRows
