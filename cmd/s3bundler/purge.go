@@ -252,15 +252,19 @@ func whyPurged(o retrieve.Outcome) string {
 }
 
 func (t *purgeTally) summary(p *retrieve.PurgeProgress, deleted bool, elapsed time.Duration) cli.Summary {
-	what := "left alone"
+	done, rest := "deleted", "left alone"
 	if !deleted {
-		what = "to be left alone"
+		done, rest = "to delete", "to be left alone"
 	}
-	s := cli.Summary{
-		Count: p.Deleted.Load(), Unit: map[bool]string{true: "objects deleted", false: "objects to delete"}[deleted], Bytes: p.DeletedBytes.Load(), Elapsed: elapsed,
-		More: []cli.Tally{{Unit: what, Count: p.Objects.Load() - p.Deleted.Load()}, {Unit: "archives", Count: p.Verified.Archives.Load()}},
+	n := p.Deleted.Load()
+	unit := "objects "
+	if n == 1 {
+		unit = "object "
 	}
-	return s
+	return cli.Summary{
+		Count: n, Unit: unit + done, Bytes: p.DeletedBytes.Load(), Elapsed: elapsed,
+		More: []cli.Tally{{Unit: rest, Count: p.Objects.Load() - n}, {Unit: "archives", Count: p.Verified.Archives.Load()}},
+	}
 }
 
 // verdict is an error if something is wrong with an archive or the server, and
