@@ -82,7 +82,9 @@ func newFind() *cobra.Command {
 				}
 				err = t.all(retrieve.Search(ctx, o.catalog, o.archives, f))
 			}
-			con.Summarize(t.summary(time.Since(began)))
+			if err == nil || t.objects > 0 {
+				con.Summarize(t.summary(time.Since(began)))
+			}
 			switch {
 			case err != nil:
 				return err
@@ -122,7 +124,7 @@ func updateCatalog(ctx context.Context, con *cli.Console, s3 *aws.S3, file strin
 	}
 	if c.Failed.Load()+c.BadRows.Load() > 0 {
 		incomplete = fault.New(fault.Download, "update catalogue", file,
-			fmt.Errorf("%d indexes and %d rows could not be read, as logged above", c.Failed.Load(), c.BadRows.Load()), "")
+			fmt.Errorf("%s and %s could not be read, as logged above", number(c.Failed.Load(), "index", "indexes"), number(c.BadRows.Load(), "row", "rows")), "")
 	}
 	return incomplete, nil
 }

@@ -56,7 +56,9 @@ func newList() *cobra.Command {
 			t := shown{p: o.printer(con.Output(cmd.OutOrStdout()), true), log: con.Log}
 			sources := retrieve.Sources(cmd.Context(), s3, ps)
 			err = t.all(retrieve.List(cmd.Context(), s3, sources, o.choose(cmd.Flags(), nil), o.inFlight))
-			con.Summarize(t.summary(time.Since(began)))
+			if err == nil || t.objects > 0 {
+				con.Summarize(t.summary(time.Since(began)))
+			}
 			return err
 		},
 	}
@@ -85,7 +87,8 @@ type shown struct {
 
 	objects, bytes, bad int64
 	indexes             map[object.Location]struct{}
-	first               error // of those that were logged
+	first               error // of what could not be read
+	held                error // not yet logged: it may be all there is to say
 }
 
 // all prints entries to their end. What cannot be read is logged, and is an
@@ -101,9 +104,11 @@ func (s *shown) all(entries iter.Seq2[retrieve.Entry, error]) error {
 			if s.first == nil {
 				s.first = err
 			}
-			s.log.Error("cannot list", "err", err)
+			s.logHeld()
+			s.held = err
 			continue
 		}
+		s.logHeld()
 		s.objects++
 		s.bytes += e.Row.Size
 		s.indexes[e.Source.Where()] = struct{}{}
@@ -114,7 +119,26 @@ func (s *shown) all(entries iter.Seq2[retrieve.Entry, error]) error {
 	if err := s.p.flush(); err != nil || s.bad == 0 {
 		return err
 	}
-	return fault.New(fault.KindOf(s.first), "list", "", fmt.Errorf("%d rows or indexes could not be read, as logged above", s.bad), "")
+	if s.bad == 1 && s.objects == 0 {
+		return s.held
+	}
+	s.logHeld()
+	return fault.New(fault.KindOf(s.first), "list", "", fmt.Errorf("%s could not be read, as logged above", number(s.bad, "row or index", "rows or indexes")), "")
+}
+
+func (s *shown) logHeld() {
+	if s.held != nil {
+		s.log.Error("cannot list", "err", s.held)
+		s.held = nil
+	}
+}
+
+// number prints n with its unit.
+func number(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
 }
 
 func (s *shown) summary(elapsed time.Duration) cli.Summary {

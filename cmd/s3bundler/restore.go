@@ -56,6 +56,7 @@ type restoring struct {
 	escape   bool
 	existing choice
 	letters  string
+	catalog  string
 }
 
 func newRestore() *cobra.Command {
@@ -89,6 +90,7 @@ func newRestore() *cobra.Command {
 	fs.Var(&o.existing, "existing", "what to do where another object is: skip it and report, overwrite it, or refuse even the same object")
 	fs.BoolVar(&o.escape, "escape", false, "to a folder: write keys that are no paths under names made from them")
 	fs.StringVar(&o.class, "storage-class", "", "to a bucket: give all objects this storage `CLASS` instead of their own")
+	fs.StringVar(&o.catalog, "catalog", "", "read only the indexes that hold what is chosen, as the catalogue in this `FILE` tells; it is brought up to date before")
 	fs.StringVar(&o.letters, "dlq", "restore.dlq", "write what was not restored, and why, to this `FILE`")
 	fs.Var(&o.Memory, "memory", "hold so much of objects in memory")
 	o.addKeys(fs)
@@ -172,22 +174,39 @@ func (o *restoring) run(cmd *cobra.Command, ps []object.Location) error {
 	o.Existing = retrieve.Existing(o.existing.value)
 	o.RestoreOptions.InFlight, o.Filter, o.DeadLetter = o.inFlight, o.choose(cmd.Flags(), nil), letters.add
 	con := o.Console(cmd)
+	sources := retrieve.Sources(cmd.Context(), s3, ps)
+	var incomplete error
+	if o.catalog != "" {
+		if incomplete, err = updateCatalog(cmd.Context(), con, s3, o.catalog, ps, retrieve.DefaultReaders); err != nil {
+			return errors.Join(err, close())
+		}
+		sources = retrieve.Holding(retrieve.Search(cmd.Context(), o.catalog, ps, o.Filter))
+	}
 	r := retrieve.NewRestorer(s3, to, o.RestoreOptions, con.Log)
 	stop := con.Progress(func() cli.Snapshot {
 		done, skipped := r.Progress.Objects.Load(), r.Progress.Skipped.Load()
 		return cli.Snapshot{Done: done + skipped, Bytes: r.Progress.Bytes.Load(), Skipped: skipped, Unit: "objects"}
 	})
-	result, err := r.Run(cmd.Context(), retrieve.Sources(cmd.Context(), s3, ps))
+	result, err := r.Run(cmd.Context(), sources)
 	stop()
 	err = errors.Join(err, letters.close(), close())
-	con.Summarize(cli.Summary{
-		Count: result.Objects, Unit: "objects", Bytes: result.Bytes, DeadLetters: result.DeadLetters, Elapsed: time.Since(began),
-		More: []cli.Tally{{Unit: "skipped objects", Count: result.Skipped}},
-	})
+	if err == nil || result.Objects+result.Skipped > 0 {
+		con.Summarize(summaryOf(result, time.Since(began)))
+	}
 	if err != nil {
 		return err
 	}
-	return unrestored(result, o.letters, r.FirstError())
+	if err := unrestored(result, o.letters, r.FirstError()); err != nil {
+		return err
+	}
+	return incomplete
+}
+
+func summaryOf(r retrieve.Restored, elapsed time.Duration) cli.Summary {
+	return cli.Summary{
+		Count: r.Objects, Unit: "objects", Bytes: r.Bytes, DeadLetters: r.DeadLetters, Elapsed: elapsed,
+		More: []cli.Tally{{Unit: "skipped objects", Count: r.Skipped}},
+	}
 }
 
 // target opens where the objects go.
@@ -221,13 +240,13 @@ func unrestored(r retrieve.Restored, file string, first error) error {
 		letters += n
 	}
 	if letters > 0 {
-		missing = append(missing, fmt.Sprintf("%d objects were not restored: see %s", letters, file))
+		missing = append(missing, number(letters, "object was", "objects were")+" not restored: see "+file)
 	}
 	if r.BadRows > 0 {
-		missing = append(missing, fmt.Sprintf("%d lines of indexes are no rows", r.BadRows))
+		missing = append(missing, number(r.BadRows, "line of an index is no row", "lines of indexes are no rows"))
 	}
 	if r.Failed > 0 {
-		missing = append(missing, fmt.Sprintf("%d archives could not be read", r.Failed))
+		missing = append(missing, number(r.Failed, "archive", "archives")+" could not be read, as logged above")
 	}
 	if missing == nil {
 		return nil

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"time"
@@ -35,7 +37,11 @@ type Catalog struct {
 func Open(path string) (*Catalog, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.New(fault.Read, "open catalogue", path, err, "")
+		hint := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "name the archives too, with --archives, and it will be made"
+		}
+		return nil, fault.New(fault.Read, "open catalogue", path, err, hint)
 	}
 	codec, err := newCodec()
 	if err == nil {

@@ -63,7 +63,7 @@ func (b *bucketTarget) fresh(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	for _, err := range b.st.List(ctx, object.Location{Bucket: b.bucket, Key: b.prefix}) {
-		return false, fault.As(fault.Upload, err)
+		return false, targetError(err)
 	}
 	return true, nil
 }
@@ -74,12 +74,20 @@ func (b *bucketTarget) look(ctx context.Context, to object.Location, row *index.
 		return nothing, nil
 	}
 	if err != nil {
-		return nothing, fault.As(fault.Upload, err)
+		return nothing, targetError(err)
 	}
 	if equal(row, attr) {
 		return same, nil
 	}
 	return another, nil
+}
+
+// targetError marks the error of a read of the target: nothing can be stored.
+func targetError(err error) error {
+	if err == nil || fault.ReasonOf(err) != "" {
+		return err
+	}
+	return &fault.Error{Kind: fault.Upload, Op: "look at the target", Err: err}
 }
 
 // equal compares what S3 says of an object with a row. Where their checksums

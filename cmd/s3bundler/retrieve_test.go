@@ -1,0 +1,196 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"s3bundler/internal/sandbox"
+)
+
+// archived is a sandbox with three objects and one big one in an archive below
+// s3://dst/archive/, and the URI of its index.
+func archived(t *testing.T) (s *sandbox.Server, index string) {
+	t.Helper()
+	s = startServer(t)
+	when := time.Date(2026, 11, 23, 11, 36, 13, 0, time.UTC)
+	plant(t, s, "src", "a/one", sandbox.Planted{Body: []byte("content of one"), Modified: when, Metadata: map[string]string{"owner": "ada, grace"},
+		Tags: map[string]string{"team": "search"}, Headers: map[string]string{"Content-Type": "text/x-one"}})
+	plant(t, s, "src", "a/two\nlines", sandbox.Planted{Body: []byte("two"), Modified: when.Add(time.Hour)})
+	plant(t, s, "src", "b", sandbox.Planted{Modified: when})
+	plant(t, s, "src", "big", sandbox.Planted{Body: bytes.Repeat([]byte("x"), 2000), Modified: when})
+	plant(t, s, "dst", "manifests/m.0.index", manifestOf("src,a/one,14", "src,a/two%0Alines,3", "src,b,0", "src,big,2000"))
+	if r := run(t, s.URL(), "-m", "s3://dst/manifests/m.0.index", "-b", "dst", "-p", "archive", "-s", "1K"); r.exit != 0 {
+		t.Fatalf("exit %d:\n%s", r.exit, r.stderr)
+	}
+	return s, "s3://dst/archive/b259b1/src/m.0.index"
+}
+
+func TestListCommand(t *testing.T) {
+	s, index := archived(t)
+	r := run(t, s.URL(), "list", index)
+	want := "LAST MODIFIED (UTC)           SIZE  OBJECT\n" +
+		"2026-11-23 11:36:13             14  s3://src/a/one\n" +
+		"2026-11-23 12:36:13              3  s3://src/a/two\\nlines\n" +
+		"2026-11-23 11:36:13              0  s3://src/b\n"
+	if r.exit != 0 || r.stdout != want || !strings.HasPrefix(r.stderr, "3 objects, 17 B, 1 archive, ") {
+		t.Errorf("exit %d\n%swant\n%s%s", r.exit, r.stdout, want, r.stderr)
+	}
+	r = run(t, s.URL(), "list", "s3://dst/archive/", "--csv", "--key-prefix", "a/", "--min-size", "1", "--before", "2026-11-23T12:00:00Z")
+	rows, err := csv.NewReader(strings.NewReader(r.stdout)).ReadAll()
+	if r.exit != 0 || err != nil || len(rows) != 2 {
+		t.Fatalf("exit %d, %v\n%s", r.exit, err, r.stdout)
+	}
+	got := map[string]string{}
+	for i, name := range rows[0] {
+		got[name] = rows[1][i]
+	}
+	for name, want := range map[string]string{"bucket": "src", "key": "a/one", "size": "14", "last_modified": "2026-11-23T11:36:13Z", "index": index,
+		"archive": strings.TrimSuffix(index, ".index") + ".tar"} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	r = run(t, s.URL(), "list", "s3://dst", "--json", "--key", "a/one")
+	var one struct {
+		Bucket, Key, Index, Archive string
+		Size, Offset                int64
+		Metadata, Tags, Headers     map[string]string
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &one); err != nil || one.Key != "a/one" || one.Size != 14 || one.Offset != 512 ||
+		one.Metadata["owner"] != "ada, grace" || one.Tags["team"] != "search" || one.Headers["Content-Type"] != "text/x-one" || one.Index != index {
+		t.Errorf("%v, %+v from %s", err, one, r.stdout)
+	}
+}
+
+func TestFindCommand(t *testing.T) {
+	s, index := archived(t)
+	found := "2026-11-23 11:36:13             14  " + index + "  a/one\n"
+	file := filepath.Join(t.TempDir(), "catalogue")
+	for _, args := range [][]string{
+		{"--archives", "s3://dst/archive"},
+		{"--archives", "s3://dst/archive", "--catalog", file},
+		{"--archives", "s3://dst/archive", "--catalog", file},
+		{"--catalog", file, "--endpoint-url", "http://127.0.0.1:1"}, // which nobody asks
+	} {
+		for _, pattern := range []string{"a/one", "*/o?e", "a/*n*e"} {
+			r := run(t, s.URL(), append([]string{"find", pattern, "--min-size", "5"}, args...)...)
+			if r.exit != 0 || !strings.HasSuffix(r.stdout, found) || strings.Count(r.stdout, "\n") != 2 {
+				t.Errorf("%s %q: exit %d\n%s%s", pattern, args, r.exit, r.stdout, r.stderr)
+			}
+		}
+	}
+	if r := run(t, s.URL(), "find", "none", "--catalog", file); r.exit != 1 || !strings.Contains(r.stderr, "ERROR: nothing found") {
+		t.Errorf("nothing found: exit %d\n%s", r.exit, r.stderr)
+	}
+	if r := run(t, s.URL(), "find", "a/*", "--literal", "--catalog", file); r.exit != 1 {
+		t.Errorf("a literal star: exit %d\n%s", r.exit, r.stdout)
+	}
+}
+
+func TestCatCommand(t *testing.T) {
+	s, index := archived(t)
+	if r := run(t, s.URL(), "cat", index, "a/one"); r.exit != 0 || r.stdout != "content of one" || r.stderr != "" {
+		t.Errorf("exit %d, %q\n%s", r.exit, r.stdout, r.stderr)
+	}
+	if r := run(t, s.URL(), "cat", index, "a/one", "--range", "8-9"); r.exit != 0 || r.stdout != "of" {
+		t.Errorf("a range: exit %d, %q\n%s", r.exit, r.stdout, r.stderr)
+	}
+	list := run(t, s.URL(), "list", "s3://dst/archive/", "--key", "big", "--csv")
+	copied := list.stdout[strings.LastIndex(list.stdout, ",")+1 : len(list.stdout)-1]
+	if r := run(t, s.URL(), "cat", copied, "--range", "1990-"); r.exit != 0 || r.stdout != "xxxxxxxxxx" {
+		t.Errorf("the copy at %s: exit %d, %q\n%s", copied, r.exit, r.stdout, r.stderr)
+	}
+}
+
+func TestRestoreCommand(t *testing.T) {
+	s, index := archived(t)
+	if err := s.CreateBucket("back", sandbox.BucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	dlq := filepath.Join(t.TempDir(), "restore.dlq")
+	file := filepath.Join(t.TempDir(), "catalogue")
+	r := run(t, s.URL(), "restore", "s3://dst/archive/", "--to", "s3://back/here", "--strip", "a/", "--add", "A-", "--dlq", dlq)
+	letters, _ := os.ReadFile(dlq)
+	if r.exit != 5 || !strings.Contains(r.stderr, "2 objects, 17 B, 0 skipped objects, 2 dead letters (BadName 2)") || !strings.Contains(r.stderr, "see "+dlq) ||
+		!strings.Contains(string(letters), "src,b,0,2026-11-23 11:36:13+00:00,BadName\n") {
+		t.Errorf("exit %d\n%s%s", r.exit, r.stderr, letters)
+	}
+	resp, err := http.Get(s.URL() + "/back/here/A-one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("X-Amz-Meta-Owner") != "ada, grace" || resp.Header.Get("Content-Type") != "text/x-one" {
+		t.Errorf("restored with %v", resp.Header)
+	}
+	dir := filepath.Join(t.TempDir(), "folder")
+	args := []string{"restore", "s3://dst/archive/", "--to", dir, "--escape", "--dlq", dlq, "--catalog", file, "--key", "a/*", "--key", "big"}
+	for _, want := range []string{"3 objects, 2.0 KiB, 0 skipped objects, 0 dead letters", "0 objects, 0 B, 3 skipped objects, 0 dead letters"} {
+		if r := run(t, s.URL(), args...); r.exit != 0 || !strings.Contains(r.stderr, want) {
+			t.Errorf("to a folder: exit %d\n%swant %s", r.exit, r.stderr, want)
+		}
+	}
+	if letters, err := os.ReadFile(dlq); err != nil || len(letters) > 0 {
+		t.Errorf("the dead letters of the run before are still there: %q, %v", letters, err)
+	}
+	for name, want := range map[string]string{"a/one": "content of one", "a/two%0Alines": "two"} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	if r := run(t, s.URL(), "restore", index, "--to-source", "--dlq", dlq); r.exit != 0 || !strings.Contains(r.stderr, "3 skipped objects") {
+		t.Errorf("to the source: exit %d\n%s", r.exit, r.stderr)
+	}
+}
+
+func TestWrongUseOfRetrieval(t *testing.T) {
+	s, index := archived(t)
+	for _, tt := range []struct {
+		args string
+		exit int
+		says string
+	}{
+		{"list", 2, "s3://BUCKET/KEY"},
+		{"list nonsense", 2, "s3://bucket/key"},
+		{"list s3://dst/none/", 5, "s3://dst/none/"},
+		{"list s3://dst/none.index", 5, "NoSuchKey"},
+		{"list s3://dst/archive/ --json --csv", 2, "json"},
+		{"list s3://dst/archive/ --from yesterday", 2, "yesterday"},
+		{"find x", 2, "--archives"},
+		{"find x --catalog /nonexistent/file", 3, "--archives"},
+		{"cat " + index, 2, "key"},
+		{"cat " + index + " none", 5, "none"},
+		{"cat " + index + " b c", 2, "quotes"},
+		{"cat " + index + " a/one --range 9-3", 2, "9-3"},
+		{"cat " + index + " a/one --range 14-20", 2, "14 bytes"},
+		{"restore " + index, 2, "--to"},
+		{"restore " + index + " --to s3://b/ --to-source", 2, "--to-source"},
+		{"restore " + index + " --to s3://none/", 4, "s3://none"},
+		{"restore " + index + " --to s3://dst/x --existing maybe", 2, "maybe"},
+		{"restore " + index + " --to s3://dst/x --request-restore Fast", 2, "Bulk"},
+		{"restore " + index + " --to s3://dst/x --escape", 2, "--escape"},
+	} {
+		r := run(t, s.URL(), strings.Fields(tt.args)...)
+		errs := 0
+		for line := range strings.Lines(r.stderr) {
+			if strings.HasPrefix(line, "ERROR:") {
+				errs++
+				if !strings.Contains(line, tt.says) && errs == 1 {
+					t.Errorf("%s: says %q, which lacks %q", tt.args, line, tt.says)
+				}
+			}
+		}
+		if r.exit != tt.exit || errs == 0 {
+			t.Errorf("%s: exit %d, want %d, %d errors:\n%s", tt.args, r.exit, tt.exit, errs, r.stderr)
+		}
+		t.Log(tt.args, "->", r.exit, strings.TrimSpace(fmt.Sprint(r.stderr)))
+	}
+}
