@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"s3bundler/internal/catalog"
 	"s3bundler/internal/fault"
@@ -96,9 +97,10 @@ func catalogued(s Source) catalog.Source {
 
 // step is what is read of one source: that it begins, then rows or errors.
 type step struct {
-	begins bool
-	source Source
-	entry  catalog.Entry
+	begins               *Source
+	bucket, key, version string
+	size                 int64
+	modified             time.Time
 }
 
 // read adds the rows of sources, many of which are read at once.
@@ -112,7 +114,7 @@ func (c *Cataloguer) read(ctx context.Context, st Store, u *catalog.Updater, tod
 	}
 	next, stop := iter.Pull2(inOrder(ctx, tasks, readers, func(ctx context.Context, s Source) iter.Seq2[step, error] {
 		return func(yield func(step, error) bool) {
-			if yield(step{begins: true, source: s}, nil) {
+			if yield(step{begins: &s}, nil) {
 				steps(ctx, st, s, yield)
 			}
 		}
@@ -120,16 +122,17 @@ func (c *Cataloguer) read(ctx context.Context, st Store, u *catalog.Updater, tod
 	defer stop()
 	s, err, ok := next()
 	for ok && err == nil {
-		source := s.source
+		source := *s.begins
 		rows := func(yield func(catalog.Entry, error) bool) {
-			for s, err, ok = next(); ok && !s.begins; s, err, ok = next() {
+			for s, err, ok = next(); ok && s.begins == nil; s, err, ok = next() {
 				if errors.Is(err, index.ErrRow) {
 					c.BadRows.Add(1)
 					log.Error("not in the catalogue", "err", err)
 					err = nil
 					continue
 				}
-				if !yield(s.entry, err) || err != nil {
+				e := catalog.Entry{Bucket: s.bucket, Key: s.key, VersionID: s.version, Size: s.size, LastModified: s.modified}
+				if !yield(e, err) || err != nil {
 					return
 				}
 				c.Rows.Add(1)
@@ -161,11 +164,11 @@ func steps(ctx context.Context, st Store, s Source, yield func(step, error) bool
 	}
 	defer l.Close()
 	for row, err := range l.Rows() {
-		e := catalog.Entry{Bucket: row.Bucket, VersionID: row.VersionID, Size: row.Size, LastModified: row.LastModified}
+		r := step{bucket: row.Bucket, version: row.VersionID, size: row.Size, modified: row.LastModified}
 		if err == nil {
-			e.Key = object.DecodeKey(row.Key)
+			r.key = object.DecodeKey(row.Key)
 		}
-		if !yield(step{entry: e}, err) || err != nil && !errors.Is(err, index.ErrRow) {
+		if !yield(r, err) || err != nil && !errors.Is(err, index.ErrRow) {
 			return
 		}
 	}
