@@ -124,7 +124,8 @@ func (r *run) s3Faults() []sandbox.Rule {
 	return []sandbox.Rule{
 		rule("GetObject", source, 0, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(5)}),
 		rule("PutObject", "", 0.5, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(40)}),
-		// Long enough for the messages to be renewed.
+		// Long enough for messages to be renewed, and for the grace to end.
+		rule("UploadPart", "", 0.4, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(1000)}),
 		rule("PutObject", archives, 0.05, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(1500)}),
 		rule("CompleteMultipartUpload", "", 0.5, sandbox.Fault{Kind: sandbox.Latency, Latency: ms(1500)}),
 		rule("", "", 0.01, sandbox.Fault{Kind: sandbox.SlowDown}),
