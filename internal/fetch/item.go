@@ -13,6 +13,10 @@ import (
 // checksum says is read before it counts as a mismatch.
 const mismatchAttempts = 3
 
+// cached is how many bytes are summed and then written, while they are still
+// in the processor's cache.
+const cached = 64 << 10
+
 // Item is one object, as S3 answered. It is valid until the iteration goes on.
 type Item struct {
 	// Object is what was asked for.
@@ -90,11 +94,15 @@ var ErrWrite = errors.New("write")
 func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 	it.sum = newDigest(&it.Attr)
 	emit := func(p []byte) error {
-		it.sum.add(p)
-		k, err := w.Write(p)
-		n += int64(k)
-		if err != nil {
-			return errors.Join(ErrWrite, err)
+		for len(p) > 0 {
+			step := p[:min(len(p), cached)]
+			it.sum.add(step)
+			k, err := w.Write(step)
+			n += int64(k)
+			if err != nil {
+				return errors.Join(ErrWrite, err)
+			}
+			p = p[len(step):]
 		}
 		return nil
 	}
