@@ -150,7 +150,10 @@ func TestErrorsOfOperations(t *testing.T) {
 			_, err := s.CreateUpload(ctx, l, store.PutOptions{})
 			return err
 		}, fault.Upload, "CreateMultipartUpload s3://b/k: AccessDenied: Access Denied (request R); allow s3:PutObject", ""},
-		"Part": {func(ctx context.Context, s *S3) error { _, err := s.UploadPart(ctx, l, "u", 1, nil); return err }, fault.Upload, "UploadPart s3://b/k: AccessDenied", ""},
+		"Part": {func(ctx context.Context, s *S3) error {
+			_, err := s.UploadPart(ctx, l, "u", 1, nil, object.CRC64NVME(0))
+			return err
+		}, fault.Upload, "UploadPart s3://b/k: AccessDenied", ""},
 		"Complete": {func(ctx context.Context, s *S3) error {
 			_, err := s.CompleteUpload(ctx, l, "u", nil, object.Checksum{}, store.PutOptions{})
 			return err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/minio/crc64nvme"
 
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
@@ -188,7 +189,7 @@ func BenchmarkUploadPart(b *testing.B) {
 		put  func() error
 	}{
 		{"own", func() error {
-			_, err := s.UploadPart(b.Context(), object.Location{Bucket: "b", Key: "k"}, "u", 1, part)
+			_, err := s.UploadPart(b.Context(), object.Location{Bucket: "b", Key: "k"}, "u", 1, part, object.CRC64NVME(crc64nvme.Checksum(part)))
 			return err
 		}},
 		{"nethttp", func() error {

@@ -11,7 +11,6 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/minio/crc64nvme"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
@@ -62,26 +61,23 @@ func (s *S3) create(ctx context.Context, in *s3.CreateMultipartUploadInput, opts
 	return out, nil
 }
 
-// UploadPart stores part n. The body is read twice, for its checksum and to be
-// sent, and never copied whole.
-func (s *S3) UploadPart(ctx context.Context, l object.Location, uploadID string, n int, body []byte) (store.Part, error) {
+// UploadPart stores part n, whose CRC64NVME must be sum. The body is never
+// copied whole.
+func (s *S3) UploadPart(ctx context.Context, l object.Location, uploadID string, n int, body []byte, sum object.Checksum) (store.Part, error) {
 	c := write("UploadPart", "PutObject", l)
-	sum := encodeCRC(crc64nvme.Checksum(body))
 	in := &s3.UploadPartInput{
 		Bucket: &l.Bucket, Key: &l.Key, UploadId: &uploadID, PartNumber: awssdk.Int32(int32(n)),
 		Body: bytes.NewReader(body), ContentLength: awssdk.Int64(int64(len(body))),
-		ChecksumCRC64NVME: &sum, RequestPayer: s.payer,
+		ChecksumCRC64NVME: str(sum.Value), RequestPayer: s.payer,
 	}
 	out, err := invoke(ctx, s, c, l.Bucket, s.client.UploadPart, in, unsigned)
 	if err != nil {
 		return store.Part{}, err
 	}
-	if _, err := stored(c, 0, sum, nil, nil, out.ChecksumCRC64NVME); err != nil {
+	if _, err := stored(c, 0, sum.Value, nil, nil, out.ChecksumCRC64NVME); err != nil {
 		return store.Part{}, err
 	}
-	return store.Part{
-		Number: n, ETag: awssdk.ToString(out.ETag), Checksum: object.Checksum{Algorithm: crcName, Value: sum},
-	}, nil
+	return store.Part{Number: n, ETag: awssdk.ToString(out.ETag), Checksum: sum}, nil
 }
 
 // CompleteUpload makes the object of parts. S3 compares sum, if it is set, with

@@ -284,7 +284,10 @@ func TestHangingCallsEnd(t *testing.T) {
 			_, err := st.Put(ctx, o.Location(), nil, store.PutOptions{})
 			return err
 		},
-		"UploadPart": func(ctx context.Context) error { _, err := st.UploadPart(ctx, o.Location(), "u", 1, nil); return err },
+		"UploadPart": func(ctx context.Context) error {
+			_, err := st.UploadPart(ctx, o.Location(), "u", 1, nil, object.CRC64NVME(0))
+			return err
+		},
 		"Upload": func(ctx context.Context) error {
 			_, err := st.Upload(ctx, o.Location(), strings.NewReader("x"), store.PutOptions{})
 			return err

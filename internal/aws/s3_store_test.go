@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
+	"github.com/minio/crc64nvme"
 
 	"s3bundler/internal/aws"
 	"s3bundler/internal/fault"
@@ -87,6 +88,9 @@ func read(t *testing.T, st store.Reader, o object.Object) ([]byte, object.Attrib
 	}
 	return content, a
 }
+
+// partSum is the CRC64NVME of a part.
+func partSum(part []byte) object.Checksum { return object.CRC64NVME(crc64nvme.Checksum(part)) }
 
 // noise is content that differs from part to part.
 func noise(n int) []byte {

@@ -109,7 +109,7 @@ func TestMultipart(t *testing.T) {
 		var parts []store.Part
 		for i, part := range [][]byte{content[:5*mib], noise(5 * mib)[mib:], content[5*mib : 10*mib], content[10*mib:]} {
 			// The second is not named when the upload is completed.
-			p, err := st.UploadPart(ctx, l, id, i+1, part)
+			p, err := st.UploadPart(ctx, l, id, i+1, part, partSum(part))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,9 +117,12 @@ func TestMultipart(t *testing.T) {
 				parts = append(parts, p)
 			}
 		}
+		if _, err := st.UploadPart(ctx, l, id, 1, content[:5*mib], partSum(nil)); err == nil {
+			t.Error("a part with another sum was taken")
+		}
 		// Sent again, with other bytes and then with the right ones.
 		for _, part := range [][]byte{noise(5*mib + 7), content[:5*mib]} {
-			if parts[0], err = st.UploadPart(ctx, l, id, 1, part); err != nil {
+			if parts[0], err = st.UploadPart(ctx, l, id, 1, part, partSum(part)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -151,7 +154,7 @@ func TestAbortUnderEndedContext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := st.UploadPart(t.Context(), l, id, 1, noise(10)); err != nil {
+		if _, err := st.UploadPart(t.Context(), l, id, 1, noise(10), partSum(noise(10))); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -73,10 +73,10 @@ type Multiparter interface {
 	// CreateUpload starts a multipart upload with full-object CRC64NVME
 	// checksums and returns its upload ID.
 	CreateUpload(ctx context.Context, l object.Location, opt PutOptions) (uploadID string, err error)
-	// UploadPart stores part number n, from 1. Parts may be sent again under
-	// the same number; the last one counts. body stays the caller's and must
-	// not change during the call.
-	UploadPart(ctx context.Context, l object.Location, uploadID string, n int, body []byte) (Part, error)
+	// UploadPart stores part number n, from 1, which must have the CRC64NVME
+	// sum. Parts may be sent again under the same number; the last one counts.
+	// body stays the caller's and must not change during the call.
+	UploadPart(ctx context.Context, l object.Location, uploadID string, n int, body []byte, sum object.Checksum) (Part, error)
 	// CompleteUpload makes the object of parts, in order of their numbers.
 	// Parts that are not named are dropped. sum is the CRC64NVME of the whole.
 	// Of opt it takes the conditions.

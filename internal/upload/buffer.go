@@ -1,13 +1,41 @@
 package upload
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/minio/crc64nvme"
+)
 
 // buffer holds a part until all who use it have released it: who fills it,
 // then who sends it, and who may have to go back to it.
 type buffer struct {
 	b     []byte
+	crc   uint64 // CRC-64/NVME of b
 	users atomic.Int32
 }
+
+// cached is how many bytes are copied and then summed, while they are still in
+// the processor's cache.
+const cached = 64 << 10
+
+// add appends p, for which there must be room.
+func (b *buffer) add(p []byte) {
+	for len(p) > 0 {
+		n := min(len(p), cached)
+		b.b = append(b.b, p[:n]...)
+		b.crc = crc64nvme.Update(b.crc, p[:n])
+		p = p[n:]
+	}
+}
+
+// cut leaves the first n bytes.
+func (b *buffer) cut(n int) {
+	b.b = b.b[:n]
+	b.crc = crc64nvme.Checksum(b.b)
+}
+
+// sum is that of a part that is full.
+func (b *buffer) sum() sum { return sum{b.crc, int64(len(b.b))} }
 
 // buffer takes a free buffer for size bytes or makes one.
 func (w *Writer) buffer(size int) *buffer {
@@ -19,7 +47,7 @@ func (w *Writer) buffer(size int) *buffer {
 	if b == nil || cap(b.b) < size {
 		b = &buffer{b: make([]byte, 0, size)}
 	}
-	b.b = b.b[:0]
+	b.b, b.crc = b.b[:0], 0
 	b.users.Store(1)
 	return b
 }

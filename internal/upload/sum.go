@@ -1,31 +1,10 @@
 package upload
 
-import (
-	"encoding/base64"
-	"encoding/binary"
-
-	"github.com/minio/crc64nvme"
-
-	"s3bundler/internal/store"
-)
-
 // sum is the CRC-64/NVME of a part. That of the whole object follows from its
 // parts', so that no byte has to be summed twice.
 type sum struct {
 	crc  uint64
 	size int64 // of the part in bytes
-}
-
-// sumOf takes a part's sum from what S3 has confirmed, or calculates it.
-func sumOf(p store.Part, body []byte) sum {
-	s := sum{size: int64(len(body))}
-	b, err := base64.StdEncoding.DecodeString(p.Checksum.Value)
-	if p.Checksum.Algorithm == "CRC64NVME" && err == nil && len(b) == 8 {
-		s.crc = binary.BigEndian.Uint64(b)
-	} else {
-		s.crc = crc64nvme.Checksum(body)
-	}
-	return s
 }
 
 // after is the sum of bytes with the sum before, and the part behind them:

@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/minio/crc64nvme"
-
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
 )
@@ -65,10 +63,10 @@ type Writer struct {
 	flight sync.WaitGroup
 	slots  chan struct{}
 	mark   *mark
+	sums   []sum // of the parts
 
 	mu    sync.Mutex
 	parts []store.Part // elements are guarded by mu while flight is not empty
-	sums  []sum        // of the parts, likewise
 	err   error        // first error of a part; guarded by mu
 }
 
@@ -117,7 +115,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 			continue
 		}
 		k := min(full-len(w.buf.b), len(p))
-		w.buf.b = append(w.buf.b, p[:k]...)
+		w.buf.add(p[:k])
 		w.size += int64(k)
 		p = p[k:]
 	}
@@ -152,17 +150,17 @@ func (w *Writer) send() error {
 	w.buf = nil
 	w.mu.Lock()
 	w.parts = append(w.parts, store.Part{})
-	w.sums = append(w.sums, sum{})
+	w.sums = append(w.sums, part.sum())
 	n := len(w.parts)
 	w.mu.Unlock()
 	w.flight.Go(func() {
-		sent, err := w.st.UploadPart(w.ctx, w.loc, w.id, n, part.b)
+		sent, err := w.st.UploadPart(w.ctx, w.loc, w.id, n, part.b, object.CRC64NVME(part.crc))
 		w.mu.Lock()
 		if err != nil && w.err == nil {
 			w.err = err
 		}
 		if err == nil {
-			w.parts[n-1], w.sums[n-1] = sent, sumOf(sent, part.b)
+			w.parts[n-1] = sent
 		}
 		w.mu.Unlock()
 		w.release(part)
@@ -203,19 +201,20 @@ func (w *Writer) Rollback() {
 	}
 	if m.parts == len(w.parts) { // the part is still here
 		if w.buf != nil {
-			w.buf.b = w.buf.b[:int64(len(w.buf.b))-(w.size-m.size)]
+			w.buf.cut(int(m.size - w.sizeBefore()))
 		}
 	} else {
 		// A part on its way must not arrive after its successor.
 		w.flight.Wait()
 		w.mu.Lock()
-		w.parts, w.sums = w.parts[:m.parts], w.sums[:m.parts]
+		w.parts = w.parts[:m.parts]
 		w.mu.Unlock()
+		w.sums = w.sums[:m.parts]
 		if w.buf != nil {
 			w.release(w.buf)
 		}
 		w.buf = w.buffer(w.partSize(m.parts + 1))
-		w.buf.b = append(w.buf.b, m.part.b[:m.before]...)
+		w.buf.add(m.part.b[:m.before])
 	}
 	w.size = m.size
 	w.Unmark()
@@ -264,7 +263,10 @@ func (w *Writer) checked(stored store.Stored, err error) (store.Stored, error) {
 // checksum is that of all that was written, when no part is on its way.
 func (w *Writer) checksum() object.Checksum {
 	if w.id == "" {
-		return object.CRC64NVME(crc64nvme.Checksum(w.content()))
+		if w.buf == nil {
+			return object.CRC64NVME(0)
+		}
+		return object.CRC64NVME(w.buf.crc)
 	}
 	var whole uint64
 	for _, part := range w.sums {

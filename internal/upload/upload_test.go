@@ -44,7 +44,7 @@ func (b *bucket) CreateUpload(context.Context, object.Location, store.PutOptions
 	return "id", nil
 }
 
-func (b *bucket) UploadPart(ctx context.Context, _ object.Location, _ string, n int, body []byte) (store.Part, error) {
+func (b *bucket) UploadPart(ctx context.Context, _ object.Location, _ string, n int, body []byte, sum object.Checksum) (store.Part, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -52,6 +52,9 @@ func (b *bucket) UploadPart(ctx context.Context, _ object.Location, _ string, n 
 	}
 	if n == b.failPart {
 		return store.Part{}, errPart
+	}
+	if sum != object.CRC64NVME(crc64nvme.Checksum(body)) {
+		return store.Part{}, errors.New("checksum of a part differs")
 	}
 	b.parts[n] = bytes.Clone(body)
 	return store.Part{Number: n, ETag: strconv.Itoa(n)}, nil
