@@ -93,6 +93,7 @@ func (b *bucket) in(ctx context.Context, s *S3) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.own = s.get.serves(e)
 	b.endpoint.Store(e)
 	return e, nil
 }

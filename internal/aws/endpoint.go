@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyauth "github.com/aws/smithy-go/auth"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"s3bundler/internal/http1"
 )
 
 // endpoint is where GETs from one bucket go, and what they are signed for.
@@ -24,6 +26,8 @@ type endpoint struct {
 	// alone (directory buckets, multi-region access points): the SDK's client
 	// must send them.
 	foreign bool
+	// own is set if GETs need not go through the SDK's client.
+	own bool
 	// key is today's signing key.
 	key atomic.Pointer[signingKey]
 }
@@ -68,6 +72,9 @@ func resolve(ctx context.Context, o s3.Options, bucket, region string) (*endpoin
 	e.foreign = e.foreign || len(found.Headers) > 0
 	return e, nil
 }
+
+// origin is the server to connect to.
+func (e *endpoint) origin() http1.Origin { return http1.Origin{Scheme: e.scheme, Host: e.host} }
 
 // withoutDefaultPort gives the host as proxies and servers will see it when
 // they check what was signed.

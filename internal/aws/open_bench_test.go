@@ -135,7 +135,8 @@ func BenchmarkOpen(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tr := newTransport(cfg.raw.HTTPClient, benchInFlight)
+	tr := transportOf(cfg.raw.HTTPClient).Clone()
+	tr.ReadBufferSize = 16 << 10
 	b.Cleanup(tr.CloseIdleConnections)
 	client := &http.Client{Transport: tr}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
@@ -181,7 +182,7 @@ func BenchmarkUploadPart(b *testing.B) {
 	endpoint := startServing(b)
 	s := newS3(b, endpoint, Settings{})
 	part := make([]byte, 16<<20)
-	tr := newTransport(s.options.HTTPClient, 1)
+	tr := transportOf(s.options.HTTPClient).Clone()
 	b.Cleanup(tr.CloseIdleConnections)
 	client := &http.Client{Transport: tr}
 	for _, bb := range []struct {

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 //
 // All calls but one go through the SDK's client, with its retries in standard
 // mode. Open does not: a bundle is mostly GETs of small objects, and the SDK
-// spends on each three times the processor time that signing and sending it
+// spends on each several times the processor time that signing and sending it
 // takes. What the SDK knows is still the SDK's to say: credentials, endpoints,
 // regions.
 type S3 struct {
@@ -70,9 +69,7 @@ func NewS3(cfg Config) *S3 {
 
 // Close ends idle connections. Calls under way are not disturbed.
 func (s *S3) Close() {
-	if tr, ok := s.get.transport.(*http.Transport); ok {
-		tr.CloseIdleConnections()
-	}
+	s.get.client.CloseIdle()
 	if c, ok := s.options.HTTPClient.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}

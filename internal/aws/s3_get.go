@@ -8,39 +8,50 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 
 	"s3bundler/internal/fault"
+	"s3bundler/internal/http1"
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
 )
 
 // getter signs GETs and sends them.
 type getter struct {
-	transport   http.RoundTripper
+	client      *http1.Client
+	proxy       func(*http.Request) (*url.URL, error)
 	credentials awssdk.CredentialsProvider
 	payer       bool
 	// skew is what to add to this machine's clock, in nanoseconds, to have
 	// S3's; zero until S3 complains.
 	skew *atomic.Int64
-	// The values of headers that are the same in all requests, shared by them.
-	agent, identity, enabled, emptyHash, requester []string
+	// requests holds *[]byte to write requests into.
+	requests *sync.Pool
 }
 
 func newGetter(cfg Config, inFlight int) getter {
+	tr := transportOf(cfg.raw.HTTPClient)
 	return getter{
-		transport:   newTransport(cfg.raw.HTTPClient, inFlight),
+		client:      newClient(tr, inFlight),
+		proxy:       tr.Proxy,
 		credentials: cfg.raw.Credentials,
 		skew:        new(atomic.Int64),
-		agent:       []string{userAgent},
-		identity:    []string{"identity"},
-		enabled:     []string{"ENABLED"},
-		emptyHash:   []string{emptyHash},
-		requester:   []string{"requester"},
+		requests:    &sync.Pool{New: func() any { return new([]byte) }},
 	}
+}
+
+// serves reports whether the getter can reach e: the SDK's client must where
+// others are signed for, and where there is a proxy in between.
+func (g *getter) serves(e *endpoint) bool {
+	if e.foreign || g.proxy == nil {
+		return !e.foreign
+	}
+	proxy, err := g.proxy(&http.Request{URL: &url.URL{Scheme: e.scheme, Host: e.host}})
+	return proxy == nil && err == nil
 }
 
 // Open asks for bytes of o with one GET. Where the answer shows that the
@@ -69,7 +80,7 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		if err != nil {
 			return nil, object.Attributes{}, err
 		}
-		if s.sdkGet || e.foreign {
+		if s.sdkGet || !e.own {
 			return s.openSDK(ctx, o, r)
 		}
 		res, err := s.get.send(ctx, e, o, r)
@@ -121,49 +132,55 @@ func (g *getter) send(ctx context.Context, e *endpoint, o object.Object, r store
 	if err != nil {
 		return nil, err
 	}
-	var scratch [512]byte
-	path := string(appendPath(append(append(scratch[:0], e.path...), '/'), o.Key))
-	query := ""
-	if o.VersionID != "" {
-		query = "versionId=" + url.QueryEscape(o.VersionID)
+	token := key.credentials.SessionToken
+	if !headerValue(o.ETag) || !headerValue(token) {
+		return nil, fmt.Errorf("an ETag or session token that is no header value: %q", o.ETag)
 	}
-	what := signed{path: path, query: query, host: e.host, date: date, token: key.credentials.SessionToken, payer: g.payer}
+	buf := g.requests.Get().(*[]byte)
+	defer g.requests.Put(buf)
 
-	// One array holds the values that differ from request to request.
-	v := [...]string{date, key.authorization(what), key.credentials.SessionToken, "", ""}
-	h := make(http.Header, 12)
-	h["User-Agent"] = g.agent
-	h["Accept-Encoding"] = g.identity
-	h["X-Amz-Checksum-Mode"] = g.enabled
-	h["X-Amz-Content-Sha256"] = g.emptyHash
-	h["X-Amz-Date"] = v[0:1:1]
-	h["Authorization"] = v[1:2:2]
-	if what.token != "" {
-		h["X-Amz-Security-Token"] = v[2:3:3]
+	b := append((*buf)[:0], "GET "...)
+	b = append(append(b, e.path...), '/')
+	b = appendPath(b, o.Key)
+	what := signed{path: b[len("GET "):], host: e.host, date: date, token: token, payer: g.payer}
+	if o.VersionID != "" {
+		what.query = "versionId=" + url.QueryEscape(o.VersionID)
+		b = append(append(b, '?'), what.query...)
 	}
-	if what.payer {
-		h["X-Amz-Request-Payer"] = g.requester
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), e.host...)
+	b = append(b, "\r\nUser-Agent: "+userAgent+"\r\nAccept-Encoding: identity"+
+		"\r\nX-Amz-Checksum-Mode: ENABLED\r\nX-Amz-Content-Sha256: "+emptyHash+"\r\nX-Amz-Date: "...)
+	b = append(append(b, date...), "\r\nAuthorization: "...)
+	b = key.appendAuthorization(b, what)
+	if token != "" {
+		b = append(append(b, "\r\nX-Amz-Security-Token: "...), token...)
+	}
+	if g.payer {
+		b = append(b, "\r\nX-Amz-Request-Payer: requester"...)
 	}
 	if o.ETag != "" {
-		v[3] = `"` + o.ETag + `"`
-		h["If-Match"] = v[3:4:4]
+		b = append(append(append(b, "\r\nIf-Match: \""...), o.ETag...), '"')
 	}
-	if v[4] = rangeHeader(r); v[4] != "" {
-		h["Range"] = v[4:5:5]
+	if r != (store.Range{}) {
+		b = append(append(b, "\r\nRange: "...), rangeHeader(r)...)
 	}
-	u := url.URL{Scheme: e.scheme, Host: e.host, Path: path, RawQuery: query}
-	if len(path) != len(e.plain)+1+len(o.Key) {
-		u.Path, u.RawPath = e.plain+"/"+o.Key, path
-	}
-	req := &http.Request{
-		Method: http.MethodGet, URL: &u, Host: e.host, Header: h,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	res, err := g.transport.RoundTrip(req.WithContext(ctx))
+	b = append(b, "\r\n\r\n"...)
+	*buf = b
+	res, err := g.client.Do(ctx, e.origin(), b)
 	if err != nil {
 		return nil, &sendError{err}
 	}
 	return res, nil
+}
+
+// headerValue reports whether s may stand in a header as it is.
+func headerValue(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // rangeHeader writes r as RFC 9110 wants it; empty for all bytes.

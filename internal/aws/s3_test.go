@@ -32,7 +32,6 @@ func newS3(t testing.TB, endpoint string, settings Settings) *S3 {
 		cfg.raw.BaseEndpoint, cfg.raw.ConfigSources = str("http://s3.test"), nil
 		cfg.raw.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: dial}}
 		s := NewS3(cfg)
-		s.get.transport.(*http.Transport).DialContext = dial
 		t.Cleanup(s.Close)
 		return s
 	}

@@ -60,7 +60,7 @@ func (k *signingKey) fits(c *awssdk.Credentials, day string) bool {
 
 // signed is what a signature of a GET covers. Range and If-Match need none.
 type signed struct {
-	path  string // escaped
+	path  []byte // escaped
 	query string // in canonical form
 	host  string
 	date  string
@@ -68,8 +68,9 @@ type signed struct {
 	payer bool
 }
 
-// authorization gives the Authorization header of the GET that s describes.
-func (k *signingKey) authorization(s signed) string {
+// appendAuthorization appends the Authorization header's value for the GET that
+// s describes. s.path may be part of dst.
+func (k *signingKey) appendAuthorization(dst []byte, s signed) []byte {
 	p := k.pens.Get().(*pen)
 	names := "host;x-amz-checksum-mode;x-amz-content-sha256;x-amz-date"
 	b := append(p.buf[:0], "GET\n"...)
@@ -103,15 +104,14 @@ func (k *signingKey) authorization(s signed) string {
 	p.mac.Write(b)
 	mac := p.mac.Sum(p.sum[:0])
 
-	b = append(b[:0], "AWS4-HMAC-SHA256 Credential="...)
-	b = append(append(b, k.credentials.AccessKeyID...), '/')
-	b = append(append(b, k.scope...), ", SignedHeaders="...)
-	b = append(append(b, names...), ", Signature="...)
-	b = hex.AppendEncode(b, mac)
-	out := string(b)
+	dst = append(dst, "AWS4-HMAC-SHA256 Credential="...)
+	dst = append(append(dst, k.credentials.AccessKeyID...), '/')
+	dst = append(append(dst, k.scope...), ", SignedHeaders="...)
+	dst = append(append(dst, names...), ", Signature="...)
+	dst = hex.AppendEncode(dst, mac)
 	p.buf = b
 	k.pens.Put(p)
-	return out
+	return dst
 }
 
 // signer gives the credentials' signing key for now, and now as X-Amz-Date.

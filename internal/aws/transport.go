@@ -3,11 +3,15 @@ package aws
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	"s3bundler/internal/http1"
 )
 
 // userAgent names the program in S3's access logs.
@@ -18,11 +22,6 @@ const (
 	// defaultInFlight is how many connections to one host are kept if
 	// Settings do not say.
 	defaultInFlight = 512
-	// readBuffer holds an answer's head and, for the small objects this
-	// program is for, the most of its body, so that one system call reads both.
-	readBuffer = 16 << 10
-	// writeBuffer holds a request's head.
-	writeBuffer = 4 << 10
 	// partBuffer is the step in which parts are written.
 	partBuffer = 64 << 10
 	// dialTimeout and tlsTimeout bound the making of a connection.
@@ -30,87 +29,88 @@ const (
 	tlsTimeout  = 10 * time.Second
 	// idleTimeout is how long the SDK's connections are kept unused.
 	idleTimeout = 55 * time.Second
-	// stallTimeout ends a GET's connection on which nothing arrives: neither
-	// the first byte of an answer, nor the next, nor, while it is idle, the
-	// next request's.
-	stallTimeout = 30 * time.Second
+	// getIdle is how long connections for GETs are kept unused.
+	getIdle = 30 * time.Second
 )
 
 // tuneAPI fits the SDK's transport to many calls at once over HTTP/1.1, which
-// is all that S3 speaks.
+// is all that S3 speaks, and to bytes that are taken as they are.
 func tuneAPI(tr *http.Transport) {
-	common(tr)
+	var only http.Protocols
+	only.SetHTTP1(true)
+	tr.Protocols = &only
+	tr.ForceAttemptHTTP2 = false
+	tr.DisableCompression = true
 	tr.MaxIdleConns = 0
 	tr.MaxIdleConnsPerHost = 128
 	tr.IdleConnTimeout = idleTimeout
 	tr.TLSHandshakeTimeout = tlsTimeout
 	tr.WriteBufferSize = partBuffer
 	tr.DialContext = newSpread().dialContext
-}
-
-// common is what both transports have: HTTP/1.1 alone, bytes as they are, and
-// TLS sessions that are resumed.
-func common(tr *http.Transport) {
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
-	tr.Protocols = &http1
-	tr.ForceAttemptHTTP2 = false
-	tr.DisableCompression = true
-	// Hundreds of connections to one host begin at once: all but the first
-	// resume its TLS session.
 	if tr.TLSClientConfig == nil {
 		tr.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	// Many connections to one host begin at once: all but the first resume its
+	// TLS session.
 	tr.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 }
 
-// newTransport makes the transport of GETs. What a person configures for the
-// SDK's, by AWS_CA_BUNDLE or the proxy variables, holds for it too.
-//
-// It has no timers of net/http's: those are set and stopped in every request.
-// stalls does their work.
-func newTransport(sdk awssdk.HTTPClient, inFlight int) *http.Transport {
-	tr := &http.Transport{Proxy: http.ProxyFromEnvironment}
+// transportOf gives the transport of the SDK's client, with what a person
+// configures by AWS_CA_BUNDLE or the proxy variables.
+func transportOf(sdk awssdk.HTTPClient) *http.Transport {
 	if c, ok := sdk.(*http.Client); ok {
-		if t, ok := c.Transport.(*http.Transport); ok {
-			tr = t.Clone()
+		if tr, ok := c.Transport.(*http.Transport); ok {
+			return tr
 		}
 	}
-	common(tr)
-	tr.MaxIdleConns = 0
-	tr.MaxIdleConnsPerHost = inFlight
-	tr.MaxConnsPerHost = 0
-	tr.IdleConnTimeout = 0
-	tr.ResponseHeaderTimeout = 0
-	tr.TLSHandshakeTimeout = tlsTimeout
-	tr.ReadBufferSize = readBuffer
-	tr.WriteBufferSize = writeBuffer
-	dial := newSpread().dialContext
-	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
+	return &http.Transport{Proxy: http.ProxyFromEnvironment}
+}
+
+// newClient makes the client of GETs, which connects as tr does and trusts whom
+// tr trusts. Its requests are ended by who asks: package fetch gives up one on
+// which nothing arrives.
+func newClient(tr *http.Transport, inFlight int) *http1.Client {
+	tcp := tr.DialContext
+	if tcp == nil {
+		tcp = newSpread().dialContext
+	}
+	secure := tr.TLSClientConfig.Clone()
+	if secure == nil {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	secure.NextProtos = []string{"http/1.1"}
+	return &http1.Client{
+		MaxIdle: inFlight, Idle: getIdle,
+		Dial: func(ctx context.Context, to http1.Origin) (net.Conn, error) { return dial(ctx, to, tcp, secure) },
+	}
+}
+
+// dial connects to a server.
+func dial(ctx context.Context, to http1.Origin, tcp func(context.Context, string, string) (net.Conn, error), secure *tls.Config) (net.Conn, error) {
+	u := url.URL{Scheme: to.Scheme, Host: to.Host}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[to.Scheme]
+	}
+	conn, err := tcp(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil || to.Scheme != "https" {
+		return conn, err
+	}
+	cfg := secure.Clone()
+	if cfg.ServerName == "" {
+		cfg.ServerName = u.Hostname()
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, tlsTimeout, errHandshake)
+	defer cancel()
+	over := tls.Client(conn, cfg)
+	if err := over.HandshakeContext(bounded); err != nil {
+		conn.Close()
+		if cause := context.Cause(bounded); cause != nil {
+			err = cause
 		}
-		return &stalls{Conn: conn}, nil
+		return nil, err
 	}
-	return tr
+	return over, nil
 }
 
-// stalls is a connection that ends when nothing arrives for stallTimeout after
-// the last byte sent or received.
-type stalls struct{ net.Conn }
-
-func (c *stalls) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
-}
-
-func (c *stalls) Write(p []byte) (int, error) {
-	// The read that waits for the answer began when the connection was idle.
-	if err := c.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
+var errHandshake = errors.New("the server does not end the TLS handshake")

@@ -1,70 +1,57 @@
 package aws
 
 import (
-	"io"
-	"net"
-	"os"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
+
+	"s3bundler/internal/fault"
+	"s3bundler/internal/object"
+	"s3bundler/internal/store"
 )
 
-func TestStalledConnectionEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		defer far.Close()
-		conn := &stalls{Conn: near}
-		defer conn.Close()
-		sent := make(chan struct{})
-		go func() {
-			defer close(sent)
-			for range 3 {
-				time.Sleep(stallTimeout - time.Second)
-				if _, err := far.Write([]byte("x")); err != nil {
-					t.Error(err)
-				}
-			}
-		}()
-		begin := time.Now()
-		n, err := io.Copy(io.Discard, conn)
-		if n != 3 || !os.IsTimeout(err) {
-			t.Errorf("%d bytes, error %v; want 3 and a timeout", n, err)
+// Where a proxy stands between, or others are signed for, GETs go through the
+// SDK's client.
+func TestGetterServes(t *testing.T) {
+	proxied := func(r *http.Request) (*url.URL, error) {
+		switch r.URL.Hostname() {
+		case "direct.test":
+			return nil, nil
+		case "broken.test":
+			return nil, errors.New("invalid proxy address")
 		}
-		if got, want := time.Since(begin), 3*(stallTimeout-time.Second)+stallTimeout; got != want {
-			t.Errorf("ended after %s, want %s", got, want)
+		return &url.URL{Scheme: "http", Host: "proxy.test:3128"}, nil
+	}
+	for name, tt := range map[string]struct {
+		endpoint endpoint
+		proxy    func(*http.Request) (*url.URL, error)
+		want     bool
+	}{
+		"no proxy":         {endpoint{scheme: "https", host: "b.test"}, nil, true},
+		"foreign":          {endpoint{scheme: "https", host: "b.test", foreign: true}, nil, false},
+		"proxy":            {endpoint{scheme: "https", host: "b.test"}, proxied, false},
+		"proxy, port":      {endpoint{scheme: "http", host: "b.test:9000"}, proxied, false},
+		"not by the proxy": {endpoint{scheme: "http", host: "direct.test:9000"}, proxied, true},
+		"foreign, direct":  {endpoint{scheme: "http", host: "direct.test", foreign: true}, proxied, false},
+		"broken":           {endpoint{scheme: "http", host: "broken.test"}, proxied, false},
+	} {
+		g := getter{proxy: tt.proxy}
+		if got := g.serves(&tt.endpoint); got != tt.want {
+			t.Errorf("%s: %t", name, got)
 		}
-		<-sent
-	})
+	}
 }
 
-// A request that is sent on a connection long idle has all of stallTimeout to
-// be answered.
-func TestWriteGivesTheAnswerTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		defer far.Close()
-		conn := &stalls{Conn: near}
-		defer conn.Close()
-		read := make(chan error, 1)
-		go func() {
-			_, err := conn.Read(make([]byte, 1))
-			read <- err
-		}()
-		time.Sleep(stallTimeout - time.Second)
-		go func() {
-			if _, err := io.ReadFull(far, make([]byte, 4)); err != nil {
-				t.Error(err)
-			}
-			time.Sleep(stallTimeout - time.Second)
-			if _, err := far.Write([]byte("x")); err != nil {
-				t.Error(err)
-			}
-		}()
-		if _, err := conn.Write([]byte("GET ")); err != nil {
-			t.Fatal(err)
+// Nothing of a condition can become another header.
+func TestOpenRefusesNoHeaderValue(t *testing.T) {
+	asked := false
+	s := newS3(t, serve(t, func(http.ResponseWriter, *http.Request) { asked = true }), Settings{})
+	for _, etag := range []string{"a\r\nX-Amz-Request-Payer: requester", "a\x00", "\x7f"} {
+		_, _, err := s.Open(t.Context(), object.Object{Bucket: "b", Key: "k", ETag: etag}, store.Range{})
+		if err == nil || !strings.Contains(err.Error(), "no header value") || fault.KindOf(err) != fault.Download || asked {
+			t.Errorf("%q: error %v, asked %t", etag, err, asked)
 		}
-		if err := <-read; err != nil {
-			t.Errorf("the answer was not waited for: %v", err)
-		}
-	})
+	}
 }
