@@ -28,7 +28,7 @@ build: ## build every command into bin/
 
 .PHONY: demo
 demo: build ## show the whole job on this machine: an inventory becomes archives
-	go run ./internal/demo
+	@go run ./internal/demo $(DEMOFLAGS)
 
 .PHONY: images
 images: ## build both images for amd64 and arm64; REGISTRY=… PUSH=1 pushes them

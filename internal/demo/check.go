@@ -72,7 +72,7 @@ func (w *world) list(bucket string) (keys []string, err error) {
 	}
 }
 
-// export writes what lies in a bucket into files, and names them.
+// export writes what lies in a bucket into files, and names it.
 func (w *world) export(bucket string) error {
 	keys, err := w.list(bucket)
 	if err != nil {
@@ -93,7 +93,7 @@ func (w *world) export(bucket string) error {
 		if strings.HasSuffix(key, ".tar") {
 			w.anArchive = file
 		}
-		fmt.Printf("   %9d  %s\n", len(body), file)
+		w.result(fmt.Sprintf("%8d  %s", len(body), key))
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (w *world) account(bucket string) error {
 			}
 		case isBig && !strings.HasSuffix(key, ".metadata"):
 			copies++
-			if !bytes.Equal(body, contents[big].content()) {
+			if !contents[big].holds(body) {
 				return fmt.Errorf("the copy of %q differs", big)
 			}
 			found[big] = append(found[big], "copy")
@@ -155,7 +155,7 @@ func (w *world) account(bucket string) error {
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)
 	}
-	fmt.Printf("   Yes: %d rows = %d in archives + %d copied + %d dead letters.\n", len(w.objects), members, copies, letters)
+	w.result(fmt.Sprintf("Yes: %s rows = %s in archives + %d copied + %d dead letters.", count(len(w.objects)), count(members), copies, letters))
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (w *world) members(bucket, key string, body []byte, contents map[string]pla
 		switch {
 		case err != nil:
 			return n, err
-		case !ok || !bytes.Equal(content, p.content()):
+		case !ok || !p.holds(content):
 			return n, fmt.Errorf("member %q is not what the source holds", h.Name)
 		case !h.ModTime.Equal(p.modified):
 			return n, fmt.Errorf("member %q is of %v, the object of %v", h.Name, h.ModTime, p.modified)

@@ -1,7 +1,7 @@
 // Demo runs the whole product on one machine: a local S3 is filled with a
 // bucket of all sorts of objects and an inventory of it, the built commands do
-// their work as a user would have them do it, and every object is looked for
-// in what they left.
+// their work as a user would have them do it, every object is looked for in
+// what they left, and given back to be compared with its source.
 package main
 
 import (
@@ -19,28 +19,47 @@ func main() {
 	bin := flag.String("bin", "bin", "`FOLDER` of the built commands")
 	out := flag.String("out", "demo-out", "`FOLDER` for what the demo leaves; it is made anew")
 	objects := flag.Int("objects", 5000, "`N` ordinary objects in the source bucket")
+	readme := flag.String("readme", "", "`FILE` between whose marks the output is put, too")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := demonstrate(ctx, *bin, *out, *objects)
+	t := &transcript{w: os.Stdout}
+	err := demonstrate(ctx, t, *bin, *out, *objects)
 	stop()
+	if err == nil && *readme != "" {
+		err = t.putInto(*readme)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func demonstrate(ctx context.Context, bin, out string, objects int) error {
+func demonstrate(ctx context.Context, t *transcript, bin, out string, objects int) error {
 	began := time.Now()
 	if err := clear(out); err != nil {
 		return err
 	}
-	w, err := newWorld(out)
+	w, err := newWorld(t, bin, out)
 	if err != nil {
 		return err
 	}
 	defer w.close()
 
-	w.say("A local S3 at %s, and a bucket of all sorts of objects", w.server.URL())
+	if err := w.archive(ctx, objects); err != nil {
+		return err
+	}
+	if err := w.give(ctx); err != nil {
+		return err
+	}
+	t.print("")
+	t.print(fmt.Sprintf("Done in %.1f s. Look around in %s, for example:", time.Since(began).Seconds(), out))
+	t.command("tar", "tvf", w.anArchive)
+	return nil
+}
+
+// archive makes archives of a bucket's objects, plain and compressed.
+func (w *world) archive(ctx context.Context, objects int) error {
+	w.say("A local S3, and a bucket of all sorts of objects")
 	if err := w.fill(objects); err != nil {
 		return err
 	}
@@ -53,35 +72,30 @@ func demonstrate(ctx context.Context, bin, out string, objects int) error {
 	}
 
 	w.say("Its inventory becomes manifests")
-	if err := w.run(ctx, bin, "s3grouper", "-m", report, "-b", archiveBucket, "-p", "manifests", "-c", fmt.Sprint(objects/4)); err != nil {
+	if err := w.run(ctx, "s3grouper", "-m", report, "-b", plainBucket, "-p", "manifests", "-c", fmt.Sprint(objects/4)); err != nil {
 		return err
 	}
 	w.say("The manifests become archives")
-	if err := w.run(ctx, bin, "s3bundler", "-m", "s3://"+archiveBucket+"/manifests/", "-b", archiveBucket, "-p", "archive",
+	if err := w.run(ctx, "s3bundler", "-m", "s3://"+plainBucket+"/manifests/", "-b", plainBucket, "-p", "archive",
 		"-s", maxSize.String()); err != nil {
 		return err
 	}
 
-	w.say("What they left")
-	if err := w.export(archiveBucket); err != nil {
+	w.say("What is in s3://%s now", plainBucket)
+	if err := w.export(plainBucket); err != nil {
 		return err
 	}
 	w.say("Is every row of the inventory there, once, byte for byte?")
-	if err := w.account(archiveBucket); err != nil {
+	if err := w.account(plainBucket); err != nil {
 		return err
 	}
 
-	w.say("The same by a queue, compressed: S3 tells it of new manifests, two workers empty it")
-	if err := w.workQueue(ctx, bin, report, objects/8); err != nil {
+	w.say("The same compressed, with a queue: S3 fills it, two workers empty it")
+	if err := w.workQueue(ctx, report, objects/8); err != nil {
 		return err
 	}
 	w.say("Is every row there, once, byte for byte?")
-	if err := w.account(queueBucket); err != nil {
-		return err
-	}
-	fmt.Printf("\nDone in %.1f s. Look into %s, for example:\n    tar tvf %s | head\n",
-		time.Since(began).Seconds(), out, w.anArchive)
-	return nil
+	return w.account(gzipBucket)
 }
 
 // clear makes an empty folder of out. What it removes must be a demo's: the

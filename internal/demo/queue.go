@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -14,12 +12,12 @@ const queueName = "demo-manifests"
 
 // workQueue has s3grouper's manifests announced to a queue, as S3 does it, and
 // two workers empty it.
-func (w *world) workQueue(ctx context.Context, bin, report string, rows int) error {
+func (w *world) workQueue(ctx context.Context, report string, rows int) error {
 	if err := w.queues.Create(queueName, nil); err != nil {
 		return err
 	}
 	lost := make(chan error, 1)
-	w.server.Notify(queueBucket, "manifests/", ".index", func(event string) {
+	w.server.Notify(gzipBucket, "manifests/", ".index", func(event string) {
 		if err := w.queues.Send(queueName, event); err != nil {
 			select {
 			case lost <- err:
@@ -27,17 +25,17 @@ func (w *world) workQueue(ctx context.Context, bin, report string, rows int) err
 			}
 		}
 	})
-	if err := w.run(ctx, bin, "s3grouper", "-m", report, "-b", queueBucket, "-p", "manifests", "-c", fmt.Sprint(rows)); err != nil {
+	if err := w.run(ctx, "s3grouper", "-m", report, "-b", gzipBucket, "-p", "manifests", "-c", fmt.Sprint(rows)); err != nil {
 		return err
 	}
-	args := []string{"-q", queueName, "-b", queueBucket, "-p", "archive", "-s", maxSize.String(), "-c", "-n", "0", "--metrics", "none"}
-	fmt.Printf("   $ s3bundler %s    (twice)\n", strings.Join(args, " "))
+	args := []string{"-q", queueName, "-b", gzipBucket, "-p", "archive", "-s", maxSize.String(), "-c", "-n", "0", "--metrics", "none"}
+	w.transcript.command("s3bundler", append(args, "&")...)
 	ended := make(chan error, 2)
 	workers, stop := context.WithCancel(ctx)
 	defer stop()
 	for range cap(ended) {
-		cmd := w.command(workers, bin, "s3bundler", args...)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		cmd := w.command(workers, "s3bundler", args...)
+		cmd.Stdout, cmd.Stderr = w.log, w.log
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		go func() { ended <- cmd.Run() }()
 	}
@@ -45,7 +43,7 @@ func (w *world) workQueue(ctx context.Context, bin, report string, rows int) err
 	stop() // the workers get a SIGTERM, as from ECS, and drain
 	for range cap(ended) {
 		if e := <-ended; e != nil && !errors.Is(e, context.Canceled) {
-			err = errors.Join(err, fmt.Errorf("s3bundler: %w", e))
+			err = errors.Join(err, fmt.Errorf("s3bundler: %w; see %s", e, w.log.Name()))
 		}
 	}
 	return err

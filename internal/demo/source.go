@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,15 +15,19 @@ type planted struct {
 	key      string
 	seed     uint64
 	size     int
+	sum      [sha256.Size]byte // of the content
 	etag     string
 	modified time.Time
 	class    string
 }
 
-// deletedKey is deleted after the inventory was taken.
-const deletedKey = "special/deleted-after-inventory"
+// What is deleted and what goes to GLACIER after the inventory was taken.
+const (
+	deletedKey = "special/deleted-after-inventory"
+	frozenKey  = "special/frozen-after-inventory"
+)
 
-// content is made anew whenever it is needed: lines such as logs have.
+// content makes it anew: lines such as logs have.
 func (p planted) content() []byte {
 	rng := rand.New(rand.NewPCG(p.seed, 1))
 	b := make([]byte, 0, p.size+80)
@@ -31,6 +36,9 @@ func (p planted) content() []byte {
 	}
 	return b[:p.size]
 }
+
+// holds reports whether content is the object's.
+func (p planted) holds(content []byte) bool { return sha256.Sum256(content) == p.sum }
 
 // fill plants the source bucket.
 func (w *world) fill(ordinary int) error {
@@ -43,7 +51,7 @@ func (w *world) fill(ordinary int) error {
 	}
 	for _, key := range []string{
 		"odd/with space", "odd/plus+sign", "odd/comma,comma", "odd/100%", "odd/%2F", `odd/"quoted" 'twice'`, "odd/new\nline",
-		"odd/grüße/日本/🗃", "odd/" + strings.Repeat("long", 249), "/leading", "odd//doubled", "odd/a", "odd/a/b", "odd/./dot", "odd/folder/",
+		"odd/grüße/日本/🗃", "odd/" + strings.Repeat("long", 249), "/leading", "odd//doubled", "odd/a", "odd/a/b", "odd/./dot", "odd/../up", `odd/back\slash`, "odd/folder/",
 	} {
 		if err := w.plant(key, 1000+rng.IntN(5000), sandbox.Planted{}); err != nil {
 			return err
@@ -60,13 +68,14 @@ func (w *world) fill(ordinary int) error {
 		{"special/with-metadata", 300, sandbox.Planted{Metadata: map[string]string{"owner": "ada, grace", "unit": "50%"}}},
 		{"special/with-headers.json", 300, sandbox.Planted{Headers: map[string]string{
 			"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "Content-Disposition": `attachment; filename="x, y.json"`,
+			"Content-Encoding": "identity", "Content-Language": "de, ja", "Expires": "Thu, 31 Dec 2026 23:59:59 GMT",
 		}}},
 		{"special/no-checksum", 3000, sandbox.Planted{Checksum: "none"}},
 		{"special/larger-than-maxsize", int(maxSize) + 1, sandbox.Planted{
 			Tags: map[string]string{"size": "big"}, Metadata: map[string]string{"kept": "yes"},
 		}},
 		{"special/glacier-instant-retrieval", 300, sandbox.Planted{StorageClass: "GLACIER_IR"}},
-		{"special/frozen-after-inventory", 300, sandbox.Planted{StorageClass: "GLACIER"}},
+		{frozenKey, 300, sandbox.Planted{StorageClass: "GLACIER"}},
 		{deletedKey, 300, sandbox.Planted{}},
 	} {
 		if err := w.plant(special.key, special.size, special.p); err != nil {
@@ -76,7 +85,11 @@ func (w *world) fill(ordinary int) error {
 	for _, p := range w.objects {
 		bytes += int64(p.size)
 	}
-	fmt.Printf("   s3://%s: %d objects, %.1f MiB\n", sourceBucket, len(w.objects), float64(bytes)/(1<<20))
+	w.result(fmt.Sprintf("s3://%s: %s objects, %.1f MiB", sourceBucket, count(len(w.objects)), float64(bytes)/(1<<20)))
+	w.result("among them keys with spaces, +, %, quotes and line ends, in other scripts, of")
+	w.result("1,000 characters, with / first and doubled, a beside a/b; an empty, a")
+	w.result("multipart and a tagged object, objects with metadata and headers, one larger")
+	w.result("than s3bundler's maximum, one in GLACIER, and one that is deleted by now")
 	return nil
 }
 
@@ -87,6 +100,7 @@ func (w *world) plant(key string, size int, as sandbox.Planted) error {
 		modified: time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC),
 	}
 	as.Body, as.Modified = p.content(), p.modified
+	p.sum = sha256.Sum256(as.Body)
 	var err error
 	if p.etag, _, err = w.server.Plant(sourceBucket, key, as); err != nil {
 		return fmt.Errorf("plant %q: %w", key, err)

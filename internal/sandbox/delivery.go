@@ -33,7 +33,7 @@ func (s *Server) DeliverInventory(to object.Location, source string, files int, 
 		Size int    `json:"size"`
 		MD5  string `json:"MD5checksum"`
 	}
-	folder := to.Key + source + "/everything/"
+	folder := to.Key + source + "/all/"
 	put := func(key string, body []byte) error {
 		_, _, err := s.Plant(to.Bucket, key, Planted{Body: body})
 		return err
