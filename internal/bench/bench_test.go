@@ -108,12 +108,26 @@ func TestMarkdown(t *testing.T) {
 }
 
 func TestBetween(t *testing.T) {
-	got, err := between([]byte("a\n"+beginMark+"old\n"+endMark+"z\n"), []byte("new\n"))
-	if want := "a\n" + beginMark + "new\n" + endMark + "z\n"; err != nil || string(got) != want {
+	begin, end := marks("")
+	other, _ := marks("searches, ")
+	got, err := between([]byte("a\n"+other+begin+"old\n"+end+"z\n"), "", []byte("new\n"))
+	if want := "a\n" + other + begin + "new\n" + end + "z\n"; err != nil || string(got) != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if _, err := between([]byte("a"), nil); err == nil {
+	if _, err := between([]byte("a"), "", nil); err == nil {
 		t.Error("a file without the marks was taken")
+	}
+}
+
+func TestFound(t *testing.T) {
+	f := found{rows: 65e6, indexes: 1000, once: 30 * time.Second, made: 60 * time.Second, floor: 9 * time.Second, size: 3 << 29, second: [3]float64{0.02, 0.035, 0.8}}
+	var b bytes.Buffer
+	f.write(&b, example().machine)
+	want := "Measured by `make bench`: in 1,000 indexes with 65,000,000 rows the first search takes 30.0 s (60.0 s with a catalogue to make, of\n" +
+		"1.50 GiB; the download alone 9.00 s), a second one 20.0 ms, with a listing to look for new indexes 35.0 ms, and for a glob that\n" +
+		"begins with `*` 800 ms. P, 2 processors, S3 on the same machine; commit c.\n"
+	if b.String() != want {
+		t.Errorf("%s, want\n%s", &b, want)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type report struct {
 	rows    []row
 	cost    cost
+	found   found
 	scale   scale
 	machine machine
 	took    time.Duration
@@ -35,10 +36,11 @@ func (r *report) print(w io.Writer) {
 
 // write makes results.md and the chart, and renews the README's section.
 func (r *report) write(o options) error {
-	var results, chart, section bytes.Buffer
+	var results, chart, section, searches bytes.Buffer
 	r.markdown(&results)
 	r.chart(&chart)
 	r.cost.write(&section, r.scale, r.machine)
+	r.found.write(&searches, r.machine)
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
@@ -52,26 +54,30 @@ func (r *report) write(o options) error {
 	if err != nil {
 		return err
 	}
-	if text, err = between(text, section.Bytes()); err != nil {
-		return fmt.Errorf("%s: %w", o.readme, err)
+	for mark, written := range map[string][]byte{"": section.Bytes(), "searches, ": searches.Bytes()} {
+		if text, err = between(text, mark, written); err != nil {
+			return fmt.Errorf("%s: %w", o.readme, err)
+		}
 	}
 	return os.WriteFile(o.readme, text, 0o644)
 }
 
-// The marks between which the README's section stands.
-const (
-	beginMark = "<!-- written by make bench: begin -->\n"
-	endMark   = "<!-- written by make bench: end -->\n"
-)
+// marks are those between which a section of the README stands; what begins
+// them tells one from another.
+func marks(what string) (begin, end string) {
+	mark := "<!-- " + what + "written by make bench: "
+	return mark + "begin -->\n", mark + "end -->\n"
+}
 
 // between replaces what stands between the marks in text.
-func between(text, section []byte) ([]byte, error) {
-	before, rest, ok := bytes.Cut(text, []byte(beginMark))
-	_, after, ok2 := bytes.Cut(rest, []byte(endMark))
+func between(text []byte, what string, section []byte) ([]byte, error) {
+	begin, end := marks(what)
+	before, rest, ok := bytes.Cut(text, []byte(begin))
+	_, after, ok2 := bytes.Cut(rest, []byte(end))
 	if !ok || !ok2 {
-		return nil, fmt.Errorf("there is no section between %q and %q", beginMark, endMark)
+		return nil, fmt.Errorf("there is no section between %q and %q", begin, end)
 	}
-	return bytes.Join([][]byte{before, []byte(beginMark), section, []byte(endMark), after}, nil), nil
+	return bytes.Join([][]byte{before, []byte(begin), section, []byte(end), after}, nil), nil
 }
 
 // markdown writes results.md.
@@ -104,4 +110,8 @@ and peak memory are the kernel's account of one process (getrusage), start and e
 - gzip is all of s3bundler -c, GETs and upload included, beside pigz -6 on a file that holds the same tar; the sizes are those
   of the whole files.
 - s3grouper reads its inventory from the stub and stores the manifests; gzip reads the same data files from disk.
+- restore puts the objects of one archive into a bucket that is empty; its floor is a loop of PUTs of such objects, signed by
+  the SDK's signer, with as many in flight as s3bundler has by default.
+- find reads all indexes, which are generated and differ in their keys; its floor is a loop of GETs of them, as many at once,
+  that counts lines and commas. It is measured once. A second search runs the command anew on the catalogue that was made.
 `

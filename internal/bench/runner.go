@@ -24,6 +24,7 @@ type runner struct {
 	results []row
 	peak    peaks
 	cost    cost
+	found   found
 }
 
 // peaks are the greatest of all runs.
@@ -70,7 +71,7 @@ func bench(ctx context.Context, o options, screen io.Writer) (err error) {
 	for i := range r.results {
 		r.results[i].bound.none = r.results[i].bound.none || o.short
 	}
-	rep := report{rows: r.results, cost: r.cost, scale: r.scale, machine: describe(), took: time.Since(began)}
+	rep := report{rows: r.results, cost: r.cost, found: r.found, scale: r.scale, machine: describe(), took: time.Since(began)}
 	rep.print(screen)
 	if o.only != "" {
 		return nil

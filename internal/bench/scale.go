@@ -16,6 +16,8 @@ type scale struct {
 	corpus     int // bytes of text that they are made of
 	rows       int // of the inventory
 	fewRows    int
+	indexes    int // to be searched
+	indexRows  int // of each
 }
 
 const (
@@ -34,6 +36,7 @@ func full(pairs int) scale {
 		pairs: pairs, objects: 65_000, inFlight: 256, firstByte: 30 * time.Millisecond,
 		medium: 200, mediumSize: 20_000_000, large: 2, largeSize: 2_000_000_000,
 		text: 32_000, corpus: 48 << 20, rows: 10_000_000, fewRows: 1_000_000,
+		indexes: 1_000, indexRows: 65_000,
 	}
 }
 
@@ -43,5 +46,6 @@ func short() scale {
 		pairs: 1, objects: 2_000, inFlight: 256, firstByte: 30 * time.Millisecond,
 		medium: 4, mediumSize: 20_000_000, large: 1, largeSize: 50_000_000,
 		text: 1_000, corpus: 4 << 20, rows: 100_000, fewRows: 10_000,
+		indexes: 20, indexRows: 1_000,
 	}
 }

@@ -24,6 +24,8 @@ func (r *runner) works() []work {
 		{"gzip, log lines", r.compress(logLines)},
 		{"gzip, source code", r.compress(sourceCode)},
 		{"s3grouper, " + count(r.rows) + " rows", r.group},
+		{"restore, " + n + " × 10 KB", r.restore},
+		{"find, " + count(r.indexes) + " indexes of " + count(r.indexRows) + " rows", r.find},
 	}
 }
 

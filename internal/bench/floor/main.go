@@ -49,6 +49,8 @@ func run(ctx context.Context, what string, w work) error {
 		return w.relay(ctx, c)
 	case "put":
 		return w.put(ctx, c)
+	case "rows":
+		return w.rows(ctx, c)
 	}
-	return fmt.Errorf("%q is neither get, relay nor put", what)
+	return fmt.Errorf("%q is neither get, relay, put nor rows", what)
 }

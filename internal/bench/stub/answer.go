@@ -18,12 +18,16 @@ type answer struct {
 func (a *answer) do() error {
 	switch string(a.method) {
 	case "GET", "HEAD":
-		a.s.gets.Add(1)
 		if a.length > 0 {
 			return errRequest
 		}
 		if len(a.key) > 0 {
+			a.s.gets.Add(1)
 			return a.get()
+		}
+		a.s.puts.Add(1)
+		if string(a.method) == "GET" {
+			return a.list()
 		}
 	case "PUT":
 		a.s.puts.Add(1)
@@ -45,16 +49,14 @@ func (a *answer) get() error {
 	if s := a.s.source(a.bucket); s != nil {
 		return a.generated(s, s.object(a.key))
 	}
+	if s := a.s.shelf(a.bucket); s != nil {
+		return a.shelved(s)
+	}
 	o, ok := a.s.kept.get(a.name())
 	if !ok {
 		return a.refuse("404 Not Found", "NoSuchKey")
 	}
-	v := variant{etag: o.etag, ranged: []byte(constantHead + "ETag: " + o.etag + "\r\n")}
-	v.whole = append([]byte("HTTP/1.1 200 OK\r\n"), v.ranged...)
-	if o.sum != "" {
-		v.whole = append(v.whole, "x-amz-checksum-type: FULL_OBJECT\r\nx-amz-checksum-crc64nvme: "+o.sum+"\r\n"...)
-	}
-	v.whole = append(strconv.AppendInt(append(v.whole, "Content-Length: "...), o.size, 10), "\r\n\r\n"...)
+	v := describe(o.etag, o.sum, o.size)
 	if o.body == nil && string(a.method) == "GET" && o.size > 0 {
 		return a.refuse("501 Not Implemented", "NotImplemented") // it is nowhere
 	}
@@ -63,15 +65,36 @@ func (a *answer) get() error {
 
 // generated answers with an object of s, or a range of it.
 func (a *answer) generated(s *source, v *variant) error {
-	if a.ifMatch != nil && string(a.ifMatch) != v.etag {
-		return a.refuse("412 Precondition Failed", "PreconditionFailed")
+	head, from, n, err := a.head(v, s.size)
+	if head == nil || err != nil {
+		return err
 	}
-	head, from, n := v.whole, int64(0), s.size
+	if n == 0 {
+		_, err = a.in.conn.Write(head)
+		return err
+	}
+	vec := make(net.Buffers, 1, 4)
+	vec[0] = head
+	for piece := range s.bytes(v.start, from, n) {
+		vec = append(vec, piece)
+	}
+	_, err = vec.WriteTo(a.in.conn)
+	return err
+}
+
+// head gives the head of the answer with an object, or a range of it, and the
+// bytes of the object that must follow: n from from on. If the object cannot
+// be had, it answers so, and gives none.
+func (a *answer) head(v *variant, size int64) (head []byte, from, n int64, err error) {
+	if a.ifMatch != nil && string(a.ifMatch) != v.etag {
+		return nil, 0, 0, a.refuse("412 Precondition Failed", "PreconditionFailed")
+	}
+	head, n = v.whole, size
 	if a.rangeOf != nil {
-		if a.from >= s.size {
-			return a.refuse("416 Requested Range Not Satisfiable", "InvalidRange")
+		if a.from >= size {
+			return nil, 0, 0, a.refuse("416 Requested Range Not Satisfiable", "InvalidRange")
 		}
-		to := s.size - 1
+		to := size - 1
 		if a.to >= 0 {
 			to = min(to, a.to)
 		}
@@ -79,23 +102,16 @@ func (a *answer) generated(s *source, v *variant) error {
 		head = append(append(a.out[:0], "HTTP/1.1 206 Partial Content\r\n"...), v.ranged...)
 		head = strconv.AppendInt(append(head, "Content-Range: bytes "...), from, 10)
 		head = strconv.AppendInt(append(head, '-'), to, 10)
-		head = strconv.AppendInt(append(head, '/'), s.size, 10)
+		head = strconv.AppendInt(append(head, '/'), size, 10)
 		head = strconv.AppendInt(append(head, "\r\nContent-Length: "...), n, 10)
 		head = append(head, "\r\n\r\n"...)
 		a.out = head[:0]
 	}
-	if string(a.method) == "HEAD" || n == 0 {
-		_, err := a.in.conn.Write(head)
-		return err
+	if string(a.method) == "HEAD" {
+		n = 0
 	}
 	a.s.sent.Add(n)
-	vec := make(net.Buffers, 1, 4)
-	vec[0] = head
-	for piece := range s.bytes(v.start, from, n) {
-		vec = append(vec, piece)
-	}
-	_, err := vec.WriteTo(a.in.conn)
-	return err
+	return head, from, n, nil
 }
 
 // put takes an object, a part of one, or a bucket, of which it computes all
@@ -106,6 +122,7 @@ func (a *answer) put() error {
 	}
 	if len(a.key) == 0 {
 		a.s.source(a.bucket)
+		a.s.shelf(a.bucket)
 		return a.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	}
 	o := stored{sum: string(a.sum), size: a.length}

@@ -6,9 +6,10 @@
 // A bucket's name says what is in it: bin-10240 holds objects of 10,240 bytes
 // that do not compress, text-10240 such that do, and a third word after a dash,
 // multipart, gives them ETags of multipart uploads. The number at the end of a
-// key tells one object from another. What is put into a bucket whose name
-// begins with kept can be read again; of everything else put, only what HEAD
-// tells is remembered.
+// key tells one object from another. indexes-65000-1000 holds 1,000 indexes of
+// 65,000 rows each, and lists an archive beside each. What is put into a bucket
+// whose name begins with kept can be read again; of everything else put, only
+// what HEAD and lists tell is remembered.
 //
 // It prints its URL. A line on its standard input asks for one on its standard
 // output: "counts" gives the requests since it was last asked and the

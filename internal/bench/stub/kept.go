@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/md5"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,6 +103,19 @@ func (k *keeper) abort(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.uploads, id)
+}
+
+// list gives the objects of a bucket, sorted by key.
+func (k *keeper) list(bucket string) (all []listed) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for name, o := range k.objects {
+		if key, ok := strings.CutPrefix(name, bucket+"/"); ok {
+			all = append(all, listed{key: key, etag: o.etag, size: o.size})
+		}
+	}
+	slices.SortFunc(all, func(a, b listed) int { return strings.Compare(a.key, b.key) })
+	return all
 }
 
 // keeps reports whether the bodies of a bucket's objects are kept.

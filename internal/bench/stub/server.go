@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -28,10 +29,11 @@ type server struct {
 
 	mu      sync.RWMutex
 	sources map[string]*source // by bucket
+	shelves map[string]*shelf  // by bucket
 }
 
 func newServer(pools map[string][]byte, delay time.Duration) *server {
-	return &server{pools: pools, delay: delay, room: make([]byte, 1<<20), kept: newKeeper(), sources: map[string]*source{}}
+	return &server{pools: pools, delay: delay, room: make([]byte, 1<<20), kept: newKeeper(), sources: map[string]*source{}, shelves: map[string]*shelf{}}
 }
 
 // serve answers on every connection of ln until ln is closed, and closes them.
@@ -112,6 +114,22 @@ func (s *server) source(bucket []byte) *source {
 		found = newSource(s.pools[kind], size, multipart)
 	}
 	s.sources[name] = found
+	return found
+}
+
+// shelf gives the generated indexes of a bucket, which it makes the first
+// time; nil if the bucket has none.
+func (s *server) shelf(bucket []byte) *shelf {
+	if !bytes.HasPrefix(bucket, []byte("indexes-")) { // cheaper than a lock
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, known := s.shelves[string(bucket)]
+	if rows, count, ok := parseShelf(string(bucket)); ok && !known {
+		found = newShelf(rows, count)
+		s.shelves[string(bucket)] = found
+	}
 	return found
 }
 

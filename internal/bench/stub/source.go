@@ -46,7 +46,6 @@ func newSource(pool []byte, size int64, multipart bool) *source {
 }
 
 func (s *source) describe(start int64, multipart bool) variant {
-	v := variant{start: start}
 	crc, sum := uint64(0), md5.New()
 	for piece := range s.bytes(start, 0, s.size) {
 		crc = crc64nvme.Update(crc, piece)
@@ -54,13 +53,24 @@ func (s *source) describe(start int64, multipart bool) variant {
 			sum.Write(piece)
 		}
 	}
-	v.etag = `"` + hex.EncodeToString(sum.Sum(nil)) + `"`
+	etag := `"` + hex.EncodeToString(sum.Sum(nil)) + `"`
 	if multipart { // of parts of 16 MiB
-		v.etag = fmt.Sprintf(`"%016x%016x-%d"`, crc, ^crc, (s.size+16<<20-1)/(16<<20))
+		etag = fmt.Sprintf(`"%016x%016x-%d"`, crc, ^crc, (s.size+16<<20-1)/(16<<20))
 	}
-	v.ranged = fmt.Appendf(nil, constantHead+"ETag: %s\r\n", v.etag)
-	v.whole = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\n%sx-amz-checksum-crc64nvme: %s\r\nx-amz-checksum-type: FULL_OBJECT\r\nContent-Length: %d\r\n\r\n",
-		v.ranged, encodeCRC(crc), s.size)
+	v := describe(etag, encodeCRC(crc), s.size)
+	v.start = start
+	return v
+}
+
+// describe makes the heads of the answers with an object. sum is empty if it
+// has no checksum.
+func describe(etag, sum string, size int64) variant {
+	v := variant{etag: etag, ranged: []byte(constantHead + "ETag: " + etag + "\r\n")}
+	v.whole = append([]byte("HTTP/1.1 200 OK\r\n"), v.ranged...)
+	if sum != "" {
+		v.whole = append(v.whole, "x-amz-checksum-type: FULL_OBJECT\r\nx-amz-checksum-crc64nvme: "+sum+"\r\n"...)
+	}
+	v.whole = append(strconv.AppendInt(append(v.whole, "Content-Length: "...), size, 10), "\r\n\r\n"...)
 	return v
 }
 
@@ -91,7 +101,12 @@ func (s *source) bytes(start, offset, n int64) func(yield func([]byte) bool) {
 
 // object finds the variant that a key asks for.
 func (s *source) object(key []byte) *variant {
-	n, scale := uint64(0), uint64(1)
+	return &s.variants[number(key)%uint64(len(s.variants))]
+}
+
+// number is the one at the end of a key, before its extension.
+func number(key []byte) (n uint64) {
+	scale := uint64(1)
 	end := len(key)
 	for end > 0 && (key[end-1] < '0' || key[end-1] > '9') { // an extension
 		end--
@@ -100,7 +115,7 @@ func (s *source) object(key []byte) *variant {
 		n += uint64(key[end-1]-'0') * scale
 		scale *= 10
 	}
-	return &s.variants[n%uint64(len(s.variants))]
+	return n
 }
 
 // parseSource reads the name of a bucket of generated objects.
