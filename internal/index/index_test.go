@@ -220,3 +220,29 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestTimes reads times after others of the same day and of another.
+func TestTimes(t *testing.T) {
+	const before = "b,k,1,2026-11-23 00:00:00+00:00,e,,\n"
+	for text, want := range map[string]time.Time{
+		"2026-11-23 23:59:59+00:00": time.Date(2026, 11, 23, 23, 59, 59, 0, time.UTC),
+		"2026-11-24 00:00:01+00:00": time.Date(2026, 11, 24, 0, 0, 1, 0, time.UTC),
+		"2026-11-23 01:02:03+02:00": time.Date(2026, 11, 22, 23, 2, 3, 0, time.UTC),
+		"2026-11-23 24:00:00+00:00": {}, "2026-11-23 11:60:00+00:00": {}, "2026-11-23 11:36:60+00:00": {},
+		"2026-11-23 11:3x:00+00:00": {}, "2026-11-23 11-36-00+00:00": {}, "2026-11-23T11:36:00+00:00": {},
+		"2026-11-23 1a:36:00+00:00": {}, "2026-11-23 11:36:00+00:0": {}, "2026-02-30 11:36:00+00:00": {},
+	} {
+		n := 0
+		for row, err := range index.Read(strings.NewReader(before + "b,k,1," + text + ",e,,\n")) {
+			if n++; n == 1 {
+				continue
+			}
+			if want.IsZero() != errors.Is(err, index.ErrRow) || !row.LastModified.Equal(want) {
+				t.Errorf("%s: %v, %v", text, row.LastModified, err)
+			}
+		}
+		if n != 2 {
+			t.Errorf("%s: %d rows", text, n)
+		}
+	}
+}

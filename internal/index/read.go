@@ -1,7 +1,7 @@
 package index
 
 import (
-	"encoding/csv"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"s3bundler/internal/archive"
+	"s3bundler/internal/csvrow"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
 )
@@ -26,13 +27,14 @@ var ErrRow = errors.New("not an index row")
 // Read yields the rows of an index, those of the original Amazon S3 Bundler
 // too: seven columns, of which the metadata may hold bare commas. A line that
 // is no row yields an error that wraps ErrRow, and reading goes on; any other
-// error ends it.
+// error ends it. Rows may share what they hold with each other.
 func Read(r io.Reader) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
+		var p parser
 		for fields, err := range records(r) {
 			var row Row
 			if err == nil {
-				row, err = parseRow(fields)
+				row, err = p.row(fields)
 			}
 			if !yield(row, err) || err != nil && !errors.Is(err, ErrRow) {
 				return
@@ -44,6 +46,7 @@ func Read(r io.Reader) iter.Seq2[Row, error] {
 // ReadDeadLetters yields the lines of a dead-letter index, as Read does.
 func ReadDeadLetters(r io.Reader) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
+		var p parser
 		for f, err := range records(r) {
 			var d DeadLetter
 			switch {
@@ -51,8 +54,8 @@ func ReadDeadLetters(r io.Reader) iter.Seq2[DeadLetter, error] {
 			case len(f) != 5:
 				err = fmt.Errorf("%w: %d columns, want 5", ErrRow, len(f))
 			default:
-				d = DeadLetter{Bucket: f[0], Key: f[1], Size: f[2], Reason: fault.Reason(f[4])}
-				d.LastModified, err = parseTime(f[3])
+				d = DeadLetter{Bucket: string(f[0]), Key: string(f[1]), Size: string(f[2]), Reason: fault.Reason(f[4])}
+				d.LastModified, err = p.time(f[3])
 			}
 			if !yield(d, err) || err != nil && !errors.Is(err, ErrRow) {
 				return
@@ -61,19 +64,19 @@ func ReadDeadLetters(r io.Reader) iter.Seq2[DeadLetter, error] {
 	}
 }
 
-// records yields the CSV records of r; errors name the line.
-func records(r io.Reader) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
-		cr := csv.NewReader(r)
-		cr.FieldsPerRecord = -1
+// records yields the CSV records of r, good until the next; errors name the
+// line.
+func records(r io.Reader) iter.Seq2[[][]byte, error] {
+	return func(yield func([][]byte, error) bool) {
+		s := csvrow.NewScanner(r)
 		for {
-			fields, err := cr.Read()
+			fields, err := s.Next()
 			if err == io.EOF {
 				return
 			}
-			var bad *csv.ParseError
+			var bad *csvrow.RowError
 			if errors.As(err, &bad) {
-				err = fmt.Errorf("%w: %v", ErrRow, err)
+				err = fmt.Errorf("%w: line %d: %v", ErrRow, s.Line(), err)
 			}
 			if !yield(fields, err) {
 				return
@@ -82,9 +85,20 @@ func records(r io.Reader) iter.Seq2[[]string, error] {
 	}
 }
 
-func parseRow(f []string) (Row, error) {
+// parser reads the fields of rows. It remembers what one row often has in
+// common with the next.
+type parser struct {
+	bucket   string
+	day      string // YYYY-MM-DD
+	midnight time.Time
+	text     string // of headers
+	headers  []object.Pair
+	room     []byte
+}
+
+func (p *parser) row(f [][]byte) (Row, error) {
 	if len(f) == columns && isTags(f[6]) && isPlace(f[7:10]) {
-		return parseFields(f)
+		return p.fields(f)
 	}
 	if len(f) < originalColumns {
 		return Row{}, fmt.Errorf("%w: %d columns, want %d or %d", ErrRow, len(f), originalColumns, columns)
@@ -92,69 +106,125 @@ func parseRow(f []string) (Row, error) {
 	// A row of the original: commas between the sixth column and the last are
 	// the metadata's own.
 	last := len(f) - 1
-	metadata := strings.Join(f[5:last], ",")
-	return parseFields(append(append(f[:5:5], metadata, f[last]), make([]string, columns-originalColumns)...))
+	metadata := bytes.Join(f[5:last], []byte(","))
+	return p.fields(append(append(f[:5:5], metadata, f[last]), make([][]byte, columns-originalColumns)...))
 }
 
 // isTags reports whether column 7 can be ours: a run of metadata that a comma
 // cut off the original's sixth column can not.
-func isTags(s string) bool { return s == "" || strings.HasPrefix(s, "Key=") }
+func isTags(s []byte) bool { return len(s) == 0 || bytes.HasPrefix(s, []byte("Key=")) }
 
 // isPlace reports whether columns 8 to 10 can be ours.
-func isPlace(f []string) bool {
+func isPlace(f [][]byte) bool {
 	for _, s := range f {
-		if strings.Trim(s, "0123456789") != "" {
-			return false
+		for _, c := range s {
+			if c < '0' || c > '9' {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-func parseFields(f []string) (Row, error) {
-	r := Row{Bucket: f[0], Key: f[1], Checksum: strings.Trim(f[4], `"`), CRC64NVME: f[10], VersionID: f[11]}
+func (p *parser) fields(f [][]byte) (Row, error) {
+	r := Row{Tags: parseTags(f[6])}
 	var err error
 	if r.Size, err = parseNumber(f[2]); err != nil {
 		return Row{}, fmt.Errorf("%w: size %q", ErrRow, f[2])
 	}
-	if r.LastModified, err = parseTime(f[3]); err != nil {
+	if r.LastModified, err = p.time(f[3]); err != nil {
 		return Row{}, err
 	}
-	r.Metadata = parsePairs(f[5])
-	for pairs := parsePairs(f[6]); len(pairs) >= 2; pairs = pairs[2:] {
-		r.Tags = append(r.Tags, object.Tag{Key: pairs[0].Value, Value: pairs[1].Value})
-	}
-	r.Headers = parsePairs(f[12])
-	if f[7] == "" {
-		return r, nil
-	}
-	p := &archive.Place{BlockLength: -1}
-	if p.Offset, err = parseNumber(f[7]); err == nil {
-		if p.Block, err = parseNumber(f[8]); err == nil && f[9] != "" {
-			p.BlockLength, err = parseNumber(f[9])
+	if len(f[7]) > 0 {
+		if r.Place, err = parsePlace(f[7:10]); err != nil {
+			return Row{}, fmt.Errorf("%w: place %q", ErrRow, f[7:10])
 		}
 	}
-	if err != nil {
-		return Row{}, fmt.Errorf("%w: place %q", ErrRow, f[7:10])
+	if string(f[0]) != p.bucket {
+		p.bucket = string(f[0])
 	}
-	r.Place = p
+	r.Bucket = p.bucket
+	// One string serves for all that differ from row to row.
+	sum := bytes.Trim(f[4], `"`)
+	p.room = append(append(append(append(p.room[:0], f[1]...), sum...), f[10]...), f[11]...)
+	text := string(p.room)
+	r.Key, text = text[:len(f[1])], text[len(f[1]):]
+	r.Checksum, text = text[:len(sum)], text[len(sum):]
+	r.CRC64NVME, r.VersionID = text[:len(f[10])], text[len(f[10]):]
+	r.Metadata = parsePairs(string(f[5]))
+	if string(f[12]) != p.text {
+		p.text = string(f[12])
+		p.headers = parsePairs(p.text)
+	}
+	r.Headers = p.headers[:len(p.headers):len(p.headers)]
 	return r, nil
 }
 
 // parseNumber reads a whole number that is not negative.
-func parseNumber(s string) (int64, error) {
-	n, err := strconv.ParseUint(s, 10, 63)
+func parseNumber(s []byte) (int64, error) {
+	if n := int64(0); len(s) > 0 && len(s) < 19 { // no overflow
+		for _, c := range s {
+			if c < '0' || c > '9' {
+				return 0, strconv.ErrSyntax
+			}
+			n = n*10 + int64(c-'0')
+		}
+		return n, nil
+	}
+	n, err := strconv.ParseUint(string(s), 10, 63)
 	return int64(n), err
 }
 
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
+func parsePlace(f [][]byte) (p *archive.Place, err error) {
+	p = &archive.Place{BlockLength: -1}
+	if p.Offset, err = parseNumber(f[0]); err == nil {
+		if p.Block, err = parseNumber(f[1]); err == nil && len(f[2]) > 0 {
+			p.BlockLength, err = parseNumber(f[2])
+		}
+	}
+	return p, err
+}
+
+// time reads a time; an empty one is zero. Times of the day before are read
+// without looking at it again.
+func (p *parser) time(s []byte) (time.Time, error) {
+	if len(s) == 0 {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(TimeLayout, s)
+	if len(s) == len(TimeLayout) && string(s[:len(time.DateOnly)]) == p.day && string(s[len(time.DateTime):]) == "+00:00" {
+		if clock, ok := parseClock(s[len(time.DateOnly):len(time.DateTime)]); ok {
+			return p.midnight.Add(clock), nil
+		}
+	}
+	t, err := time.Parse(TimeLayout, string(s))
 	if err != nil {
 		return t, fmt.Errorf("%w: time %q, want %s", ErrRow, s, TimeLayout)
 	}
-	return t.UTC(), nil
+	t = t.UTC()
+	p.midnight = time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	p.day = p.midnight.Format(time.DateOnly)
+	return t, nil
+}
+
+// parseClock reads " 15:04:05".
+func parseClock(s []byte) (d time.Duration, ok bool) {
+	for i, limit := range []byte{24, 60, 60} {
+		sep, tens, ones := s[3*i], s[3*i+1]-'0', s[3*i+2]-'0'
+		n := tens*10 + ones
+		if sep != " ::"[i] || tens > 9 || ones > 9 || n >= limit {
+			return 0, false
+		}
+		d = d*60 + time.Duration(n)
+	}
+	return d * time.Second, true
+}
+
+// parseTags reads Key=k;Value=v;Key=k;Value=v.
+func parseTags(s []byte) (tags []object.Tag) {
+	for pairs := parsePairs(string(s)); len(pairs) >= 2; pairs = pairs[2:] {
+		tags = append(tags, object.Tag{Key: pairs[0].Value, Value: pairs[1].Value})
+	}
+	return tags
 }
 
 // parsePairs reads name=value;name=value.
@@ -162,7 +232,7 @@ func parsePairs(s string) []object.Pair {
 	if s == "" {
 		return nil
 	}
-	var pairs []object.Pair
+	pairs := make([]object.Pair, 0, strings.Count(s, ";")+1)
 	for part := range strings.SplitSeq(s, ";") {
 		name, value, _ := strings.Cut(part, "=")
 		pairs = append(pairs, object.Pair{Name: unescape(name), Value: unescape(value)})

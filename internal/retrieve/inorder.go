@@ -74,7 +74,7 @@ func send[T any](ctx context.Context, out chan<- []result[T], results iter.Seq2[
 	flush := func() bool {
 		select {
 		case out <- batch:
-			batch = nil
+			batch = make([]result[T], 0, cap(batch))
 			return true
 		case <-ctx.Done():
 			return false
