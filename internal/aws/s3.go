@@ -16,8 +16,9 @@ import (
 // S3 is store.Store over Amazon S3, or what speaks like it. Its methods may be
 // called from many goroutines.
 //
-// All calls but one go through the SDK's client, with its retries in standard
-// mode. Open does not: a bundle is mostly GETs of small objects, and the SDK
+// All calls but two go through the SDK's client, with its retries in standard
+// mode. Open does not, nor does the first attempt of Put at a small object: a
+// bundle is mostly GETs of small objects and a restore PUTs of them, and the SDK
 // spends on each several times the processor time that signing and sending it
 // takes. What the SDK knows is still the SDK's to say: credentials, endpoints,
 // regions.
@@ -28,7 +29,7 @@ type S3 struct {
 	buckets buckets
 	// payer is set to send x-amz-request-payer.
 	payer types.RequestPayer
-	// sdkGet sends GETs through the client.
+	// sdkGet sends GETs and PUTs through the client.
 	sdkGet bool
 	// copyLimit and copyPart are S3's limit for one CopyObject and the size of
 	// a multipart copy's parts.

@@ -35,6 +35,8 @@ type pen struct {
 	mac hash.Hash
 	buf []byte
 	sum [sha256.Size]byte
+	// names are those of a PUT's signed headers.
+	names []byte
 }
 
 func newSigningKey(c awssdk.Credentials, day, region, service string) *signingKey {
@@ -95,9 +97,14 @@ func (k *signingKey) appendAuthorization(dst []byte, s signed) []byte {
 	b = append(append(append(b, '\n'), names...), '\n')
 	b = append(b, emptyHash...)
 	p.sum = sha256.Sum256(b)
+	return finish(k, dst, p, b, s.date, names)
+}
 
+// finish appends the Authorization header's value for the canonical request
+// whose hash is in p, and hands p back. b is p's buffer.
+func finish[N string | []byte](k *signingKey, dst []byte, p *pen, b []byte, date string, names N) []byte {
 	b = append(b[:0], "AWS4-HMAC-SHA256\n"...)
-	b = append(append(b, s.date...), '\n')
+	b = append(append(b, date...), '\n')
 	b = append(append(b, k.scope...), '\n')
 	b = hex.AppendEncode(b, p.sum[:])
 	p.mac.Reset()
