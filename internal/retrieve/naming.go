@@ -60,6 +60,8 @@ func (n naming) problem(e string) string {
 		return fmt.Sprintf("it has the element %q, which leads elsewhere", e)
 	case len(e) > maxElement:
 		return fmt.Sprintf("an element has %d bytes, more than the %d of a file name", len(e), maxElement)
+	case isTemporary(e):
+		return fmt.Sprintf("files that are not complete have names like %q", e)
 	case strings.ContainsFunc(e, isControl):
 		return "it has a control character"
 	case n.windows && strings.ContainsAny(e, `<>:"\|?*`):
@@ -98,7 +100,7 @@ func (n naming) escaped(e string) string {
 	var b strings.Builder
 	for i := 0; i < len(e); i++ {
 		c := e[i]
-		first := i == 0 && n.windows && isDevice(e)
+		first := i == 0 && (isTemporary(e) || n.windows && isDevice(e))
 		last := i == len(e)-1 && n.windows && (c == '.' || c == ' ')
 		if all || first || last || c == '%' || isControl(rune(c)) || strings.IndexByte(reserved, c) >= 0 {
 			fmt.Fprintf(&b, "%%%02X", c)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path"
 	"strings"
@@ -68,7 +67,7 @@ func (f *Folder) inspect() error {
 		return err
 	}
 	f.empty = len(names) == 0
-	probe, file, err := f.temporary(".")
+	probe, file, err := f.temporary("probe")
 	if err != nil {
 		return err
 	}
@@ -77,17 +76,6 @@ func (f *Folder) inspect() error {
 	_, err = f.root.Lstat(strings.ToUpper(probe))
 	f.folded = err == nil
 	return nil
-}
-
-// temporary makes a file with a name that no key has.
-func (f *Folder) temporary(dir string) (name string, file *os.File, err error) {
-	for {
-		name = path.Join(dir, fmt.Sprintf(".s3bundler-%016x", rand.Uint64()))
-		file, err = f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return name, file, err
-		}
-	}
 }
 
 func (f *Folder) fold(p string) string {
@@ -218,10 +206,10 @@ func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row,
 		return f.explain(f.root.MkdirAll(strings.TrimSuffix(to.Key, "/"), 0o777), to, row)
 	}
 	dir := path.Dir(to.Key)
-	name, file, err := f.temporary(dir)
+	name, file, err := f.temporary(to.Key)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = f.root.MkdirAll(dir, 0o777); err == nil {
-			name, file, err = f.temporary(dir)
+			name, file, err = f.temporary(to.Key)
 		}
 	}
 	if err != nil {
@@ -237,25 +225,19 @@ func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row,
 		}
 	}
 	if err == nil {
-		err = f.root.Rename(name, to.Key)
-	}
-	if err != nil {
-		// A leftover has a name of its own; the error says more.
-		_ = f.root.Remove(name)
+		err = f.complete(file, name, to.Key)
+	} else {
+		f.abandon(file, name)
 	}
 	return f.explain(err, to, row)
 }
 
-// fill writes a new file and closes it.
+// fill writes a new file.
 func fill(ctx context.Context, file *os.File, r io.Reader) error {
-	_, err := io.Copy(file, r)
-	if err == nil {
-		err = context.Cause(ctx)
+	if _, err := io.Copy(file, r); err != nil {
+		return err
 	}
-	if e := file.Close(); err == nil {
-		err = e
-	}
-	return err
+	return context.Cause(ctx)
 }
 
 func (f *Folder) copies() bool { return false }
