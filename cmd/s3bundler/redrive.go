@@ -124,7 +124,7 @@ func (o *redriveOptions) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case o.dryRun:
-		con.Notice(fmt.Sprintf("%d manifests would be sent", len(todo)))
+		con.Notice(number(int64(len(todo)), "manifest", "manifests") + " would be sent")
 	case q == nil:
 		con.Notice(fmt.Sprintf("%d manifests stored", len(todo)))
 	default:

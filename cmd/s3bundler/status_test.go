@@ -55,7 +55,7 @@ func TestStatusAndRedrive(t *testing.T) {
 		out, says string
 		messages  int // in the queue afterwards
 	}{
-		{"dry run", append([]string{"redrive", "--dry-run"}, places...), 0, "s3://dst/manifests/m.1.index\n", "1 manifests would be sent", 0},
+		{"dry run", append([]string{"redrive", "--dry-run"}, places...), 0, "s3://dst/manifests/m.1.index\n", "1 manifest would be sent", 0},
 		{"failed", append([]string{"redrive"}, places...), 0, "s3://dst/manifests/m.1.index\n", "sent to queue work", 1},
 		{"busy", append([]string{"redrive"}, places...), 2, "", "--anyway", 1},
 		{"anyway", append([]string{"redrive", "--anyway"}, places...), 0, "m.1.index", "sent", 2},
