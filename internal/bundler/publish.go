@@ -53,8 +53,13 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	p.archiveETag, p.indexETag, p.lettersETag = archived.ETag, indexed.ETag, letters.ETag
 	sum := valueOf(indexed.Metadata, layout.DeadLetterSum)
 	p.promised = sum != ""
-	if p.indexETag == "" || valueOf(indexed.Metadata, layout.ManifestETag) != w.etag {
+	if p.indexETag == "" {
 		return p, nil
+	}
+	if valueOf(indexed.Metadata, layout.ManifestETag) != w.etag {
+		// It is of an earlier content of the manifest, or of a later one: then
+		// the manifest was replaced, and bundled, since it was read here.
+		return p, w.still(ctx, w.manifest, w.etag)
 	}
 	if p.archiveETag == "" { // it may have been made with the other setting of -c
 		other := w.opt.Archive.Archive(w.source, w.name(), !w.opt.Compress)
