@@ -280,6 +280,59 @@ func TestSIGTERMAmidBundle(t *testing.T) {
 	}
 }
 
+// TestDrainIsBounded stops a worker that waits for an answer which never comes,
+// and gets none to its last words either.
+func TestDrainIsBounded(t *testing.T) {
+	const grace = 100 * time.Millisecond
+	for _, tt := range []struct{ silent, amid string }{
+		{"AbortMultipartUpload", "UploadPart"},
+		{"CreateMultipartUpload", "CreateMultipartUpload"},
+		{"CopyObject", "CopyObject"},
+		{"DeleteMessage", "DeleteMessage"},
+	} {
+		t.Run(tt.silent, func(t *testing.T) {
+			t.Parallel()
+			amid := make(chan struct{})
+			reached := sync.OnceFunc(func() { close(amid) })
+			s := startService(t, sandbox.Options{Before: func(e sandbox.Exchange) {
+				if e.Operation == tt.amid {
+					reached()
+				}
+			}})
+			s.queues.SetFaults(func(c sandbox.QueueCall) (f sandbox.QueueFault) {
+				if c.Operation == tt.amid {
+					reached()
+				}
+				if c.Operation == tt.silent || c.Operation == "ChangeMessageVisibility" {
+					f.Delay = time.Hour
+				}
+				return f
+			})
+			if !strings.HasSuffix(tt.silent, "Message") {
+				// The last object keeps it busy.
+				hour := sandbox.Fault{Kind: sandbox.Latency, Latency: sandbox.Duration(time.Hour)}
+				s.SetFaults(sandbox.Rule{Operation: tt.silent, Fault: hour}, sandbox.Rule{Operation: "GetObject", Bucket: "src", Key: "last", Fault: hour})
+			}
+			large := sandbox.Generated{Size: 40 << 20, Seed: 1}
+			for _, key := range []string{"copied", "large"} {
+				plant(t, s.Server, "src", key, sandbox.Planted{ETag: strings.Repeat("0", 31) + "1-1", Checksum: "none", Generated: &large})
+			}
+			plant(t, s.Server, "src", "last", sandbox.Planted{Body: []byte("content")})
+			s.upload(t, "dst", "manifests/a.0.index", fmt.Sprintf("src,copied,%d\nsrc,large,%d\nsrc,last,7\n", 50<<20, large.Size))
+			p := s.start(t, nil, "-q", "manifests", "-b", "dst", "--maxsize", "45MB", "--grace-period", grace.String())
+			<-amid
+			p.signal(syscall.SIGTERM)
+			signalled := time.Now()
+			if exit := p.wait(); exit != 0 {
+				t.Errorf("exit %d:\n%s", exit, p.errors())
+			}
+			if took := time.Since(signalled); took > grace+5*time.Second {
+				t.Errorf("it ended %v after SIGTERM, with a grace of %v:\n%s", took, grace, p.errors())
+			}
+		})
+	}
+}
+
 // TestSignals says how a worker ends that has one message in hand, which it
 // cannot finish, or none.
 func TestSignals(t *testing.T) {

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -118,12 +119,16 @@ func str(s string) *string {
 	return &s
 }
 
-// grace gives a context that outlives ctx by at most d, for what must still be
-// told to S3 when the work is over. Its values are those of ctx.
+// grace gives a context that outlives ctx by at most d, and by little after
+// store.ErrNoTime, for what must still be told to S3 when the work is over. Its
+// values are those of ctx.
 func grace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var timer atomic.Pointer[time.Timer]
 	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), store.ErrNoTime) {
+			d = min(d, noTimeGrace)
+		}
 		timer.Store(time.AfterFunc(d, func() { cancel(context.Cause(ctx)) }))
 	})
 	return late, func() {

@@ -22,6 +22,8 @@ import (
 const (
 	createGrace = 5 * time.Second
 	abortGrace  = 30 * time.Second
+	// noTimeGrace is what is left of each after store.ErrNoTime.
+	noTimeGrace = 1500 * time.Millisecond
 )
 
 // CreateUpload starts a multipart upload with full-object CRC64NVME checksums.
@@ -126,16 +128,22 @@ func (s *S3) completedBefore(ctx context.Context, l object.Location, sum object.
 	return store.Stored{ETag: a.ETag, VersionID: a.VersionID, Size: a.Size, Checksum: a.Checksum}, nil
 }
 
-// AbortUpload ends the upload and frees its parts, also when ctx has ended.
+// AbortUpload ends the upload and frees its parts, also when ctx has ended: it
+// takes 30 s at most, and little after store.ErrNoTime.
 // That there is no such upload is no error.
 func (s *S3) AbortUpload(ctx context.Context, l object.Location, uploadID string) error {
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
+	late, cancel := grace(ctx, abortGrace)
 	defer cancel()
+	late, expire := context.WithTimeout(late, abortGrace)
+	defer expire()
 	c := write("AbortMultipartUpload", "", l)
 	in := &s3.AbortMultipartUploadInput{Bucket: &l.Bucket, Key: &l.Key, UploadId: &uploadID, RequestPayer: s.payer}
 	_, err := invoke(late, s, c, l.Bucket, s.client.AbortMultipartUpload, in)
 	if codeOf(err) == "NoSuchUpload" {
 		return nil
+	}
+	if late.Err() != nil {
+		err = fault.New(c.kind, c.op, c.where, errors.New("S3 does not answer"), "")
 	}
 	var f *fault.Error
 	if errors.As(err, &f) {

@@ -2,15 +2,13 @@ package bundler
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"s3bundler/internal/store"
 )
 
-// errDrained is the cause that ends the work in hand.
-var errDrained = errors.New("the grace period is over")
-
-// linger returns a context that ends grace after ctx does, with errDrained as
-// its cause. end ends it at once, and waits for the goroutine that watches ctx.
+// linger returns a context that ends grace after ctx does, with
+// store.ErrNoTime as its cause. end ends it at once, and waits for the goroutine that watches ctx.
 func linger(ctx context.Context, grace time.Duration) (late context.Context, end func()) {
 	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -22,7 +20,7 @@ func linger(ctx context.Context, grace time.Duration) (late context.Context, end
 			return
 		}
 		sleep(late, grace)
-		cancel(errDrained)
+		cancel(store.ErrNoTime)
 	}()
 	return late, func() {
 		cancel(context.Canceled)

@@ -9,15 +9,19 @@ import (
 	"s3bundler/internal/health"
 	"s3bundler/internal/metrics"
 	"s3bundler/internal/queue"
+	"s3bundler/internal/store"
 )
 
 const (
 	// deletePatience bounds what a delete may take, with its retries. A
 	// message that could not be deleted comes again and costs two HEADs.
 	deletePatience = 20 * time.Second
-	// handBackPatience is shorter because the machine is going away.
-	handBackPatience = 3 * time.Second
+	// handBackPatience is shorter because the machine is going away. With what
+	// S3 is told before, the end comes within five seconds of the grace.
+	handBackPatience = 1500 * time.Millisecond
 )
+
+var errSilent = errors.New("SQS does not answer")
 
 // handle does what m asks for. ok is false if a manifest could not be bundled,
 // for a reason that may well be this machine's.
@@ -76,7 +80,7 @@ func (w *worker) do(held context.Context, manifest queue.Manifest, beat *health.
 	switch {
 	case err != nil && held.Err() != nil:
 		w.log.Warn("stopped processing "+where, "err", context.Cause(held))
-		return errors.Is(context.Cause(held), errDrained)
+		return errors.Is(context.Cause(held), store.ErrNoTime)
 	case err != nil:
 		w.log.Error("gave up "+where, "err", err)
 		return false
@@ -97,8 +101,10 @@ func (w *worker) do(held context.Context, manifest queue.Manifest, beat *health.
 
 // delete takes m off the queue. If that fails, m comes again, finds its
 // archives and is deleted then.
-func (w *worker) delete(ctx context.Context, m queue.Message) {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), deletePatience, errors.New("SQS does not answer"))
+func (w *worker) delete(working context.Context, m queue.Message) {
+	ctx, end := linger(working, handBackPatience)
+	defer end()
+	ctx, cancel := context.WithTimeoutCause(ctx, deletePatience, errSilent)
 	defer cancel()
 	if err := w.queue.Delete(ctx, m); err != nil {
 		w.log.Warn("could not delete a message whose work is done; it will come again", "id", m.ID, "err", err)
@@ -107,7 +113,7 @@ func (w *worker) delete(ctx context.Context, m queue.Message) {
 
 // giveBack makes m visible at once: another worker can have it.
 func (w *worker) giveBack(ctx context.Context, m queue.Message) {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), handBackPatience, errors.New("SQS does not answer"))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), handBackPatience, errSilent)
 	defer cancel()
 	err := w.queue.Extend(ctx, m, 0)
 	if err != nil {

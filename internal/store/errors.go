@@ -11,6 +11,11 @@ var ErrRange = errors.New("range not satisfiable")
 // was to be.
 var ErrExists = errors.New("another object is there")
 
+// ErrNoTime is a cause with which a context ends when the process is about to
+// end too: what S3 must still be told, such as that an upload is aborted, then
+// gets a moment and no more.
+var ErrNoTime = errors.New("the grace period is over")
+
 // ErrNoBucket is wrapped by the error of any call on a bucket that is not
 // there.
 var ErrNoBucket = errors.New("bucket does not exist")

@@ -82,7 +82,8 @@ type Multiparter interface {
 	// Of opt it takes the conditions.
 	CompleteUpload(ctx context.Context, l object.Location, uploadID string, parts []Part, sum object.Checksum, opt PutOptions) (Stored, error)
 	// AbortUpload ends the upload and frees its parts. It works also under a
-	// context that has ended, for a bounded time.
+	// context that has ended, for a bounded time; a short one if ErrNoTime is
+	// the cause.
 	AbortUpload(ctx context.Context, l object.Location, uploadID string) error
 }
 

@@ -284,5 +284,5 @@ func (w *Writer) Abort() error {
 	}
 	id := w.id
 	w.id = ""
-	return w.st.AbortUpload(context.WithoutCancel(w.ctx), w.loc, id)
+	return w.st.AbortUpload(w.ctx, w.loc, id)
 }

@@ -77,9 +77,9 @@ func (b *bucket) CompleteUpload(_ context.Context, _ object.Location, _ string, 
 	return store.Stored{ETag: "multipart-2", Checksum: sum}, nil
 }
 
-func (b *bucket) AbortUpload(ctx context.Context, _ object.Location, _ string) error {
+func (b *bucket) AbortUpload(context.Context, object.Location, string) error {
 	b.open = false
-	return ctx.Err()
+	return nil
 }
 
 var at = object.Location{Bucket: "b", Key: "k"}
