@@ -1,9 +1,11 @@
 package aws
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -40,6 +42,20 @@ func parseQueueName(name string) (queuePlace, error) {
 	return queuePlace{name: name}, nil
 }
 
+const (
+	regionName = `[a-z]{2}(?:-[a-z]+)+-[0-9]+`
+	// oldRegion is the one that an older URL need not name.
+	oldRegion = "us-east-1"
+)
+
+var (
+	// ownHost is SQS's own in a URL of today or an older one.
+	ownHost = regexp.MustCompile(`^(?:sqs\.(` + regionName + `)|(?:(` + regionName + `)\.)?queue)\.amazonaws\.com(?:\.cn)?$`)
+	// regionalHost is that of a FIPS, dual-stack or VPC endpoint, or of a
+	// server that imitates them.
+	regionalHost = regexp.MustCompile(`(?:^|\.)sqs(?:-fips)?\.(` + regionName + `)\.`)
+)
+
 // parseQueueURL reads https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, or a URL
 // with another host, which then is the endpoint.
 func parseQueueURL(text string) (queuePlace, error) {
@@ -52,12 +68,15 @@ func parseQueueURL(text string) (queuePlace, error) {
 		return queuePlace{}, errors.New("the URL names no queue")
 	}
 	p := queuePlace{name: name, url: text}
-	labels := strings.Split(u.Hostname(), ".")
-	if len(labels) >= 4 && labels[0] == "sqs" && labels[2] == "amazonaws" {
-		p.region = labels[1]
-	} else {
-		p.endpoint = u.Scheme + "://" + u.Host
+	host := u.Hostname()
+	if m := ownHost.FindStringSubmatch(host); m != nil {
+		p.region = cmp.Or(m[1], m[2], oldRegion)
+		return p, nil
 	}
+	if m := regionalHost.FindStringSubmatch(host); m != nil {
+		p.region = m[1]
+	}
+	p.endpoint = u.Scheme + "://" + u.Host
 	return p, nil
 }
 
