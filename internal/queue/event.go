@@ -80,6 +80,9 @@ func parseBody(text string, envelopes int) (Event, error) {
 		return Event{}, fmt.Errorf("the body is neither an S3 event nor {\"Bucket\":…,\"Key\":…}: %w", err)
 	}
 	switch {
+	case b.Bucket != "" && b.Key != "":
+		// No other format has both at its top; this one may have more members.
+		return parsePlain(b)
 	case b.Event == "s3:TestEvent":
 		return Event{Test: true}, nil
 	case b.Records != nil:
@@ -95,12 +98,16 @@ func parseBody(text string, envelopes int) (Event, error) {
 	case b.DetailType != "":
 		return parseEventBridge(b)
 	default:
-		m, err := named(b.Bucket, b.Key, b.ETag)
-		if err != nil {
-			return Event{}, err
-		}
-		return Event{Manifests: []Manifest{m}}, nil
+		return parsePlain(b)
 	}
+}
+
+func parsePlain(b body) (Event, error) {
+	m, err := named(b.Bucket, b.Key, b.ETag)
+	if err != nil {
+		return Event{}, err
+	}
+	return Event{Manifests: []Manifest{m}}, nil
 }
 
 // record is one element of an S3 event notification.

@@ -75,6 +75,7 @@ func TestParseEvent(t *testing.T) {
 		{"plain, its key not encoded", plain, want},
 		{"plain, with its ETag", `{"Bucket":"b","Key":"k","ETag":"\"x-1\""}`, manifests(manifest("b", "k", "x-1"))},
 		{"plain, more members", `{"Key":"k","Bucket":"b","Comment":1}`, manifests(manifest("b", "k", ""))},
+		{"plain, with members of other formats", `{"Bucket":"b","Key":"a+b%20c","Message":"sent by hand","Type":"x","Source":"y"}`, want},
 		{"white space around", "\n " + plain + "\n", want},
 		{"SNS", sns(plain, 1), want},
 		{"SNS in SNS", sns(plain, 2), want},
