@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -87,7 +88,8 @@ func (l *lease) keep(held context.Context) {
 	for next := l.message.Received.Add(l.interval()); !l.full && wait(held, next); {
 		now := time.Now()
 		by := min(l.timeout, l.latest().Sub(now)).Truncate(time.Second)
-		attempt, cancel := context.WithTimeout(held, min(l.interval()/2, maxAttempt))
+		patience := min(l.interval()/2, maxAttempt)
+		attempt, cancel := context.WithTimeoutCause(held, patience, fmt.Errorf("not renewed within %v", patience.Round(time.Millisecond)))
 		err := l.queue.Extend(attempt, l.message, by)
 		cancel()
 		switch {

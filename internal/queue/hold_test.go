@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -171,19 +172,27 @@ func TestHoldRenewsAtAThird(t *testing.T) {
 // TestHoldSurvivesFailures lets every second renewal fail, in both ways a
 // request can.
 func TestHoldSurvivesFailures(t *testing.T) {
-	for name, fail := range map[string]func(context.Context, int) error{"at once": always(errNetwork), "hanging": hang} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		fail func(context.Context, int) error
+		says string
+	}{
+		{"at once", always(errNetwork), "connection reset"},
+		{"hanging", hang, "not renewed within"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q := &fakeQueue{timeout: 10 * time.Second, start: time.Now()}
 				q.extend = func(ctx context.Context, n int) error {
 					if n%2 == 0 {
-						return fail(ctx, n)
+						return tt.fail(ctx, n)
 					}
 					return nil
 				}
 				var renewed, failed int
+				var last error
 				held, release := queue.Hold(t.Context(), q, queue.Message{Received: time.Now()},
-					queue.Watch{Renewed: func() { renewed++ }, Failed: func(error) { failed++ }})
+					queue.Watch{Renewed: func() { renewed++ }, Failed: func(err error) { failed, last = failed+1, err }})
 				time.Sleep(time.Hour)
 				if held.Err() != nil {
 					t.Fatalf("held ended: %v", context.Cause(held))
@@ -191,6 +200,9 @@ func TestHoldSurvivesFailures(t *testing.T) {
 				release()
 				if renewed == 0 || failed < renewed {
 					t.Errorf("%d renewed, %d failed: every second one failed", renewed, failed)
+				}
+				if last == nil || !strings.Contains(last.Error(), tt.says) {
+					t.Errorf("the failure is %v, want %q", last, tt.says)
 				}
 			})
 		})
