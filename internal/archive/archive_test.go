@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -284,47 +286,129 @@ func TestWriterErrors(t *testing.T) {
 	}
 }
 
-func TestOtherProgramsRead(t *testing.T) {
-	ms := samples()
-	for _, compress := range []bool{false, true} {
-		data, _ := write(t, compress, ms)
-		file := filepath.Join(t.TempDir(), "a.tar")
-		if err := os.WriteFile(file, data, 0o644); err != nil {
-			t.Fatal(err)
+// nasty are members whose names or contents mislead readers: all that a key
+// may be, at random, and contents that look like the end of an archive or like
+// headers.
+func nasty(seed uint64) []member {
+	rng := rand.New(rand.NewPCG(seed, 5))
+	contents := [][]byte{nil, make([]byte, 1500), archive.AppendHeader(nil, "not/a/member", 1<<20, when), []byte("text")}
+	words := []string{"/", "/", "//", "./", "../", "/.", "/..", "a", "folder/", "é", "日本", "🗃", "\n", "\r", "\t", "\x01", "\x7f", "\x00", "\\", "\\n",
+		"\"", "'", " ", "%2F", "+", "?", "#", "*", "-", "C:", "\xff", "\xc3", "PaxHeaders/x", strings.Repeat("n", 60), strings.Repeat("d/", 40)}
+	var ms []member
+	for range 300 {
+		key := words[rng.IntN(len(words))]
+		for rng.IntN(8) > 0 {
+			key += words[rng.IntN(len(words))]
 		}
-		for _, tool := range [][]string{
-			{"tar", "--list", "--quoting-style=literal", "--show-transformed-names", "-P", "-a", "--file"},
-			{"bsdtar", "-t", "-P", "-f"},
-			{"python3", "-c", "import sys, tarfile\nfor m in tarfile.open(sys.argv[1]): print(m.name if m.isreg() else 'not regular: ' + m.name)"},
-		} {
-			t.Run(fmt.Sprintf("%s compress=%v", tool[0], compress), func(t *testing.T) {
-				if _, err := exec.LookPath(tool[0]); err != nil {
-					t.Skipf("%s is not installed", tool[0])
-				}
-				args := tool[1:]
-				if compress && tool[0] == "tar" {
-					args = append([]string{"--gzip"}, args...)
-				}
-				cmd := exec.Command(tool[0], append(args, file)...)
-				cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-				out, err := cmd.Output()
-				if err != nil {
-					t.Fatalf("%v: %s", err, err.(*exec.ExitError).Stderr)
-				}
-				var want strings.Builder
-				for _, m := range ms {
-					fmt.Fprintln(&want, m.name)
-				}
-				got := string(out)
-				if tool[0] == "bsdtar" { // it escapes what is not printable
-					got = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\001`, "\x01", `\\`, `\`).Replace(got)
-				}
-				if got != want.String() {
-					t.Errorf("lists\n%.3000s\nwant\n%.3000s", got, want.String())
-				}
-			})
+		if rng.IntN(3) == 0 {
+			key += "/"
+		}
+		for len(key) > 1024 {
+			key = key[len(key)/2:]
+		}
+		name := archive.MemberName("b", key)
+		ms = append(ms, member{name, contents[rng.IntN(len(contents))]})
+	}
+	return append(ms, member{"b/last", []byte("the end")})
+}
+
+func TestOtherProgramsRead(t *testing.T) {
+	// Python reads contents, too; names are compared as bytes.
+	const listing = `
+import hashlib, sys, tarfile
+archive = tarfile.open(sys.argv[1])
+for m in archive:
+    content = archive.extractfile(m)
+    sum = hashlib.md5(content.read()).hexdigest() if content else 'no file'
+    sys.stdout.buffer.write(m.name.encode('utf-8', 'surrogateescape') + b' ' + sum.encode() + b'\n')
+`
+	name := func(m member) string { return m.name }
+	tools := []struct {
+		command []string
+		line    func(member) string
+		gzip    string
+	}{
+		{[]string{"tar", "--list", "--quoting-style=literal", "-P", "--file"}, name, "--gzip"},
+		{[]string{"bsdtar", "-t", "-P", "-f"}, func(m member) string { return escaped(m.name) }, ""},
+		{[]string{"python3", "-c", listing}, func(m member) string { return fmt.Sprintf("%s %x", m.name, md5.Sum(m.content)) }, ""},
+	}
+	for at, ms := range [][]member{samples(), nasty(1), nasty(2), nasty(3)} {
+		for _, compress := range []bool{false, true} {
+			data, _ := write(t, compress, ms)
+			file := filepath.Join(t.TempDir(), "a.tar")
+			if err := os.WriteFile(file, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for _, tool := range tools {
+				t.Run(fmt.Sprintf("%s %d compress=%v", tool.command[0], at, compress), func(t *testing.T) {
+					if _, err := exec.LookPath(tool.command[0]); err != nil {
+						t.Skipf("%s is not installed", tool.command[0])
+					}
+					args := tool.command[1:]
+					if compress && tool.gzip != "" {
+						args = append([]string{tool.gzip}, args...)
+					}
+					cmd := exec.Command(tool.command[0], append(args, file)...)
+					cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+					var complaints bytes.Buffer
+					cmd.Stderr = &complaints
+					out, err := cmd.Output()
+					if err != nil || complaints.Len() > 0 && !onlyCharset(complaints.String()) {
+						t.Errorf("%v: %.3000s", err, complaints.String())
+					}
+					got := string(out)
+					for i, m := range ms {
+						want := tool.line(m) + "\n"
+						if !strings.HasPrefix(got, want) {
+							t.Fatalf("member %d %q with %d bytes: lists\n%.300q\nwant\n%q", i, m.name, len(m.content), got, want)
+						}
+						got = got[len(want):]
+					}
+					if got != "" {
+						t.Errorf("lists more than was written: %.300q", got)
+					}
+				})
+			}
 		}
 	}
+}
+
+// escaped is how bsdtar lists a name: what is not printable in octal or as C
+// writes it.
+func escaped(name string) string {
+	var b strings.Builder
+	bytewise := false // after the first byte that is no UTF-8
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		if bytewise = bytewise || r == utf8.RuneError && n == 1; bytewise {
+			n = 1
+		}
+		switch c := name[0]; {
+		case bytewise && c >= 0x80 || c < ' ' || c == 0x7f:
+			if i := strings.IndexByte("\a\b\f\n\r\t\v", c); i >= 0 {
+				b.WriteString(`\` + "abfnrtv"[i:i+1])
+			} else {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		case c == '\\':
+			b.WriteString(`\\`)
+		default:
+			b.WriteString(name[:n])
+		}
+		name = name[n:]
+	}
+	return b.String()
+}
+
+// onlyCharset reports whether GNU tar says no more than that it does not know
+// hdrcharset, which says that a name is no UTF-8.
+func onlyCharset(complaints string) bool {
+	for line := range strings.Lines(complaints) {
+		if !strings.HasSuffix(line, "Ignoring unknown extended header keyword 'hdrcharset'\n") {
+			return false
+		}
+	}
+	return true
 }
 
 func FuzzHeader(f *testing.F) {

@@ -2,7 +2,9 @@ package archive
 
 import (
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -16,19 +18,48 @@ var zeros [2 * tarBlock]byte
 // Padding is the number of bytes that fill size up to a whole tar block.
 func Padding(size int64) int { return int(-size & (tarBlock - 1)) }
 
-// MemberName is the name of an object inside an archive.
-func MemberName(bucket, key string) string { return bucket + "/" + key }
+// MemberName is the name of an object inside an archive. A NUL, which would
+// end the name in a tar header, becomes %00.
+func MemberName(bucket, key string) string {
+	return bucket + "/" + strings.ReplaceAll(key, "\x00", "%00")
+}
 
-// AppendHeader appends the tar header of a regular file: mode 0644, uid and
-// gid 0. It is a POSIX ustar header; a pax extended header (POSIX.1-2001, pax
-// Interchange Format) precedes it where name, size or mtime do not fit. mtime
-// counts in whole seconds.
+// The types that members have, as typeflags of a tar header.
+const (
+	Regular = '0'
+	Dumpdir = 'D' // GNU's directory with content
+)
+
+// Typeflag is the type of the member called name. It is a regular file,
+// unless its name ends in a slash and it has content: libarchive takes such a
+// file for a directory and its content for headers, so that members are lost.
+// There is one type that libarchive, GNU tar and Python's tarfile all list,
+// under that name, and know to have content.
+func Typeflag(name string, size int64) byte {
+	if size > 0 && strings.HasSuffix(name, "/") {
+		return Dumpdir
+	}
+	return Regular
+}
+
+// AppendHeader appends the tar header of a member: mode 0644, uid and gid 0.
+// It is a POSIX ustar header; a pax extended header (POSIX.1-2001, pax
+// Interchange Format) precedes it where name, size or mtime do not fit. The name
+// holds no NUL; mtime counts in whole seconds.
 func AppendHeader(dst []byte, name string, size int64, mtime time.Time) []byte {
 	prefix, suffix, fits := splitName(name)
 	sec := mtime.Unix()
 	var records []byte
 	if !fits {
+		if !utf8.ValidString(name) {
+			records = appendRecord(records, "hdrcharset", "BINARY")
+		}
 		records = appendRecord(records, "path", name)
+		if strings.HasSuffix(name, "/") {
+			// Python strips the slash from a path. It leaves this, which GNU
+			// tar and libarchive put above a path too.
+			records = appendRecord(records, "GNU.sparse.name", name)
+		}
 		prefix, suffix = "", asciiTail(name)
 	}
 	if size > maxOctal {
@@ -43,7 +74,7 @@ func AppendHeader(dst []byte, name string, size int64, mtime time.Time) []byte {
 		dst = append(dst, records...)
 		dst = append(dst, zeros[:Padding(int64(len(records)))]...)
 	}
-	return appendUstar(dst, '0', prefix, suffix, min(size, maxOctal), sec)
+	return appendUstar(dst, Typeflag(name, size), prefix, suffix, min(size, maxOctal), sec)
 }
 
 // appendUstar appends one 512-byte header. A prefix that ends in a slash is
@@ -85,13 +116,12 @@ func putOctal(field []byte, v int64) {
 }
 
 // splitName divides name at a slash into ustar's prefix (155 bytes) and name
-// (100 bytes). Only ASCII without NUL fits: what other bytes mean in a ustar
-// header is left open by the standard, while pax says UTF-8.
+// (100 bytes). Other UTF-8 than ASCII does not fit: what its bytes mean in a
+// ustar header is left open by the standard, while pax says UTF-8. For the same
+// reason bytes that are no UTF-8 do.
 func splitName(name string) (prefix, suffix string, ok bool) {
-	for i := 0; i < len(name); i++ {
-		if name[i] >= 0x80 || name[i] == 0 {
-			return "", "", false
-		}
+	if !isASCII(name) && utf8.ValidString(name) {
+		return "", "", false
 	}
 	if len(name) <= 100 {
 		return "", name, true
@@ -104,6 +134,15 @@ func splitName(name string) (prefix, suffix string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // asciiTail is what a reader without pax sees: the end of name that fits.

@@ -21,7 +21,12 @@ import (
 	"s3bundler/internal/store"
 )
 
-// member is a regular file of a tar.
+// isObject reports whether members of this type hold objects.
+func isObject(typeflag byte) bool {
+	return typeflag == archive.Regular || typeflag == archive.Dumpdir
+}
+
+// member is an object in a tar.
 type member struct {
 	name     string
 	size     int64
@@ -40,7 +45,7 @@ func (m member) row() index.Row {
 	}
 }
 
-// members yields the regular files of a tar, compressed or not, in one reading
+// members yields the objects of a tar, compressed or not, in one reading
 // from start to end that passes over content nobody reads.
 func (a Archive) members(ctx context.Context, st store.Reader) iter.Seq2[member, error] {
 	return func(yield func(member, error) bool) {
@@ -60,7 +65,7 @@ func (a Archive) members(ctx context.Context, st store.Reader) iter.Seq2[member,
 				yield(member{}, a.damaged(err))
 				return
 			}
-			if h.Typeflag != tar.TypeReg {
+			if !isObject(h.Typeflag) {
 				continue
 			}
 			m := member{name: h.Name, size: h.Size, modified: h.ModTime, content: explained{t, a}}

@@ -108,7 +108,7 @@ func (w *walk) unlessEnd(err error) error {
 
 // plainName is the name in a ustar header that is whole.
 func plainName(block []byte) (name string, ok bool) {
-	if string(block[257:262]) != "ustar" || block[156] != '0' {
+	if string(block[257:262]) != "ustar" || !isObject(block[156]) {
 		return "", false
 	}
 	h, err := tar.NewReader(bytes.NewReader(block)).Next()
@@ -134,14 +134,19 @@ func headerProblem(h *tar.Header, raw []byte, pad int, row *index.Row) string {
 	differ("mode", h.Mode, int64(0o644))
 	differ("uid", h.Uid, 0)
 	differ("gid", h.Gid, 0)
-	differ("type", string(h.Typeflag), string(tar.TypeReg))
+	name := archive.MemberName(row.Bucket, object.DecodeKey(row.Key))
+	typeflag := byte(archive.Regular)
+	if row.Place != nil {
+		typeflag = archive.Typeflag(name, row.Size)
+	}
+	differ("type", string(h.Typeflag), string(typeflag))
 	pad = min(pad, len(raw))
 	if !zero(raw[:pad]) {
 		wrong = append(wrong, "the bytes that fill up the content before it are not zero")
 	}
 	if raw = raw[pad:]; row.Place != nil {
 		// Our own headers are promised to the byte.
-		want := archive.AppendHeader(nil, archive.MemberName(row.Bucket, object.DecodeKey(row.Key)), row.Size, row.LastModified)
+		want := archive.AppendHeader(nil, name, row.Size, row.LastModified)
 		if len(wrong) == 0 && !bytes.HasSuffix(want, raw) {
 			wrong = append(wrong, fmt.Sprintf("byte %d of it is not what was written", firstDifference(raw, want)))
 		}

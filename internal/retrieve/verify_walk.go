@@ -189,7 +189,7 @@ func (w *walk) stranger(h *tar.Header, at int64) error {
 	switch {
 	case !w.rows.first("member", h.Name, ""):
 		f.Kind, f.Detail = Twice, "the archive holds it more often than the index names it"
-	case h.Typeflag != tar.TypeReg:
+	case !isObject(h.Typeflag):
 		f.Detail = fmt.Sprintf("a member of type %q, which no archive has", h.Typeflag)
 	}
 	w.find(f)
