@@ -14,7 +14,9 @@ const description = `Turn one delivery of an S3 Inventory into manifests of a bo
 The inventory must be in CSV. Its objects, in its order, go into manifests at
 s3://BUCKET/PREFIX/<path>-KEY.<n>.index, where <path> is the folder of its
 manifest.json with - for /. A manifest that is there already is left alone if
-it is the same, so that the same command goes on where it was stopped.
+it is the same, so that the same command goes on where it was stopped. One of
+other content, or with a number behind the last, is of a run with other flags:
+that is an error, or, with --overwrite, it is replaced or deleted.
 
 Objects in GLACIER and DEEP_ARCHIVE, which must be restored before they can be
 read, are left out; -g takes them and nothing else. Delete markers are never
@@ -68,7 +70,7 @@ func newCommand() *cobra.Command {
 	fs.StringVarP(&o.Include, "include", "i", "", "take only keys that start with `PREFIX`")
 	fs.BoolVarP(&o.Glacier, "glacier", "g", false, "take the objects in GLACIER and DEEP_ARCHIVE, and only them")
 	fs.VarP(&o.Fields, "fieldnames", "f", "columns to write: Bucket Key Size and any of VersionId ETag LastModifiedDate")
-	fs.BoolVar(&o.Overwrite, "overwrite", false, "replace manifests of other content under the same names")
+	fs.BoolVar(&o.Overwrite, "overwrite", false, "replace manifests of an earlier run under the same names, and delete those it had more")
 	fs.BoolVar(&o.ReducedRedundancy, "reduced-redundancy", false, "store the manifests as REDUCED_REDUNDANCY")
 	fs.Bool("no-reduced-redundancy", false, "store them as STANDARD, which is the default; also -no-rr")
 	o.AddWithRegion(cmd, "r")

@@ -59,6 +59,7 @@ func summary(s grouper.Stats, elapsed time.Duration) cli.Summary {
 	more := []cli.Tally{{Unit: "rows", Count: s.Rows}, {Unit: "manifests", Count: s.Written}}
 	for _, t := range []cli.Tally{
 		{Unit: "manifests already there", Count: s.Existing},
+		{Unit: "manifests of an earlier run deleted", Count: s.Removed},
 		{Unit: "delete markers", Count: s.Markers},
 		{Unit: "rows outside the prefix", Count: s.Excluded},
 		{Unit: "rows of other storage classes", Count: s.OtherClass},

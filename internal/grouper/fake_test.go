@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ type memory struct {
 	mu      sync.Mutex
 	objects map[object.Location]stored
 	puts    []object.Location // in the order in which they came
-	// broken makes a call fail: "Open", "Head" or "Put" of a location.
+	// broken makes a call fail: "GetObject", "PutObject" and so on, of a location.
 	broken func(op string, at object.Location) error
 	// opened is told of every body; it may replace it.
 	opened func(at object.Location, body []byte) []byte
@@ -95,6 +96,42 @@ func (m *memory) Put(ctx context.Context, l object.Location, body []byte, opt st
 	m.objects[l] = stored{bytes.Clone(body), opt}
 	m.puts = append(m.puts, l)
 	return store.Stored{Size: int64(len(body))}, nil
+}
+
+func (m *memory) List(ctx context.Context, prefix object.Location) iter.Seq2[object.Object, error] {
+	return func(yield func(object.Object, error) bool) {
+		if err := m.fail(ctx, "ListObjectsV2", prefix); err != nil {
+			yield(object.Object{}, err)
+			return
+		}
+		m.mu.Lock()
+		var found []object.Object
+		for at, s := range m.objects {
+			if at.Bucket == prefix.Bucket && strings.HasPrefix(at.Key, prefix.Key) {
+				found = append(found, object.Object{Bucket: at.Bucket, Key: at.Key, ETag: fmt.Sprintf("%x", md5.Sum(s.body))})
+			}
+		}
+		m.mu.Unlock()
+		slices.SortFunc(found, func(a, b object.Object) int { return strings.Compare(a.Key, b.Key) })
+		for _, o := range found {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Delete(ctx context.Context, o object.Object) error {
+	if err := m.fail(ctx, "DeleteObject", o.Location()); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.objects[o.Location()]; o.ETag != fmt.Sprintf("%x", md5.Sum(s.body)) {
+		return &fault.Error{Kind: fault.API, Reason: fault.Changed, Op: "DeleteObject", Where: o.Location().String()}
+	}
+	delete(m.objects, o.Location())
+	return nil
 }
 
 // written gives the manifests as "key: content", in order of their keys.

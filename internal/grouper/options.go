@@ -28,7 +28,8 @@ type Options struct {
 	// Glacier takes the objects that must be restored before they can be read
 	// (GLACIER, DEEP_ARCHIVE) instead of all others.
 	Glacier bool
-	// Overwrite replaces manifests of other content under the same names.
+	// Overwrite replaces manifests of other content under the same names, and
+	// deletes those that an earlier run has written behind this run's last.
 	Overwrite bool
 	// ReducedRedundancy stores the manifests in that storage class.
 	ReducedRedundancy bool

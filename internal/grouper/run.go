@@ -66,6 +66,9 @@ func (r *run) do(ctx context.Context, at object.Location) (Stats, error) {
 		cancel(err)
 	}
 	r.uploads.wait()
+	if err == nil && ctx.Err() == nil {
+		err = r.leftovers(ctx)
+	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx) // an upload's failure, or the caller's end
 	}

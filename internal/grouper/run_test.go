@@ -406,6 +406,86 @@ func TestExisting(t *testing.T) {
 	run(3, 0)
 }
 
+// TestFewerManifests: what an earlier run has left behind the last manifest
+// would be archived too, and its rows twice.
+func TestFewerManifests(t *testing.T) {
+	m := newMemory()
+	deliver(t, m, plainSchema, row("a", 1, "STANDARD"), row("b", 2, "STANDARD")+row("c", 3, "GLACIER"))
+	one := options()
+	one.MaxRows = 1
+	key := func(name string) object.Location {
+		return object.Location{Bucket: "out", Key: "manifests/src-export-2017-03-30T18-06Z-manifest" + name}
+	}
+	if _, _, err := group(t, m, one); err != nil {
+		t.Fatal(err)
+	}
+	cold := one
+	cold.Glacier = true
+	if _, _, err := group(t, m, cold); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".1.index.dlq", ".01.index", "-2.5.index", ".index", ".x.index"} {
+		m.set(key(name), []byte("not ours"))
+	}
+	before := m.written()
+
+	// The first manifest is the same, the second is not made.
+	short := one
+	short.Include = "a"
+	_, _, err := group(t, m, short)
+	want := "store manifests " + key(".1.index").String() + ": this run has 1 manifest, and an earlier one has left this behind them;" +
+		" give another --key, or --overwrite to delete it"
+	if err == nil || err.Error() != want || fault.ExitCode(err) != 4 {
+		t.Errorf("exit code %d, %v", fault.ExitCode(err), err)
+	}
+	if !slices.Equal(m.written(), before) {
+		t.Errorf("now there are %q", m.written())
+	}
+
+	all := options()
+	all.Overwrite = true
+	stats, _, err := group(t, m, all)
+	if err != nil || stats.Written != 1 || stats.Removed != 1 {
+		t.Fatalf("%+v, %v", stats, err)
+	}
+	wantKeys := slices.DeleteFunc(before, func(s string) bool { return strings.HasPrefix(s, key(".1.index").Key+": ") })
+	wantKeys[slices.IndexFunc(wantKeys, func(s string) bool { return strings.HasPrefix(s, key(".0.index").Key+": ") })] =
+		key(".0.index").Key + ": src1,a,1\nsrc1,b,2\n"
+	if d := cmp.Diff(wantKeys, m.written()); d != "" {
+		t.Error(d)
+	}
+
+	// What s3grouper did not write it does not delete.
+	m.set(key(".7.index"), []byte("src1,mine,1\n"))
+	_, _, err = group(t, m, all)
+	want = "store manifests " + key(".7.index").String() + ": this run has 1 manifest, and this, which s3grouper has not written, is behind them;" +
+		" delete it, or give another --key"
+	if err == nil || err.Error() != want || fault.ExitCode(err) != 4 {
+		t.Errorf("exit code %d, %v", fault.ExitCode(err), err)
+	}
+	if _, ok := m.objects[key(".7.index")]; !ok {
+		t.Error("deleted what is not its own")
+	}
+	delete(m.objects, key(".7.index"))
+
+	// A caller who may not list.
+	denied := &fault.Error{Kind: fault.Download, Reason: fault.AccessDenied, Op: "ListObjectsV2"}
+	m.broken = func(op string, _ object.Location) error {
+		if op == "ListObjectsV2" {
+			return denied
+		}
+		return nil
+	}
+	all.Overwrite = false
+	if _, _, err := group(t, m, all); err != nil {
+		t.Error(err)
+	}
+	all.Overwrite = true
+	if _, _, err := group(t, m, all); !errors.Is(err, denied) || fault.ExitCode(err) != 4 {
+		t.Errorf("exit code %d, %v", fault.ExitCode(err), err)
+	}
+}
+
 func TestStoredAs(t *testing.T) {
 	m := newMemory()
 	deliver(t, m, plainSchema, row("a", 1, "STANDARD"))

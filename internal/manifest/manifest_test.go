@@ -211,6 +211,16 @@ func TestOutputKey(t *testing.T) {
 		if got := c.out.Key(c.n); got != c.want {
 			t.Errorf("%+v %d: got %q, want %q", c.out, c.n, got, c.want)
 		}
+		if n, ok := c.out.Number(c.want); !ok || n != c.n {
+			t.Errorf("%+v: %q has number %d, %v", c.out, c.want, n, ok)
+		}
+	}
+	out := Output{"p", "x/manifest.json", "manifest", false}
+	for _, key := range []string{"p/x-manifest.0.glacier.index", "p/x-manifest.0.index.dlq", "p/x-manifest.00.index", "p/x-manifest..index",
+		"p/x-manifest.+1.index", "p/x-manifest.-1.index", "p/x-other.0.index", "x-manifest.0.index", "p/x-manifest.99999999999999999999.index"} {
+		if n, ok := out.Number(key); ok {
+			t.Errorf("%q has number %d", key, n)
+		}
 	}
 }
 

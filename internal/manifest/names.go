@@ -36,20 +36,39 @@ type Output struct {
 // Key is the key of manifest number n, from 0: PREFIX/<path>-SUFFIX.<n>.index
 // where <path> is the report's key without its last element and with '-' for
 // '/', and .<n>.glacier.index for cold objects.
-func (o Output) Key(n int) string {
+func (o Output) Key(n int) string { return o.Stem() + strconv.Itoa(n) + o.ending() }
+
+// Stem is what every Key begins with, up to the number.
+func (o Output) Stem() string {
 	dir := o.Report[:strings.LastIndexByte(o.Report, '/')+1]
 	if trimmed := strings.TrimRight(dir, "/"); trimmed != "" {
 		dir = trimmed
 	}
-	key := strings.ReplaceAll(dir, "/", "-") + "-" + o.Suffix + "." + strconv.Itoa(n)
-	if o.Glacier {
-		key += ".glacier"
-	}
-	key += ".index"
+	stem := strings.ReplaceAll(dir, "/", "-") + "-" + o.Suffix + "."
 	if prefix := strings.Trim(o.Prefix, "/"); prefix != "" {
-		key = prefix + "/" + key
+		stem = prefix + "/" + stem
 	}
-	return key
+	return stem
+}
+
+func (o Output) ending() string {
+	if o.Glacier {
+		return ".glacier.index"
+	}
+	return ".index"
+}
+
+// Number is the n that key is the Key of, if it is one.
+func (o Output) Number(key string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(key, o.Stem())
+	if ok {
+		digits, ok = strings.CutSuffix(digits, o.ending())
+	}
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0 && strconv.Itoa(n) == digits
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
