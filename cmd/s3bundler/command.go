@@ -18,7 +18,8 @@ Each manifest's objects go, in its order, into one tar at
 s3://BUCKET/PREFIX/<hash>/<source bucket>/<name>.tar with an index beside it;
 objects larger than --maxsize are copied inside S3. What cannot be read stands
 in <manifest>.dlq, which is a manifest itself: run it again with
--f Bucket Key Size LastModifiedDate Reason.
+-f Bucket Key Size LastModifiedDate Reason, and VersionId behind them if the
+manifest had that column.
 
 Manifests come from -m: one object, or with a slash at the end all below it. A
 manifest that is archived already is passed over, so the same command goes on

@@ -115,6 +115,11 @@ func (w *world) store(l object.Location, body string) {
 }
 
 func (w *world) bundleAgain(ctx context.Context, opt bundler.Options) (bundler.Result, error) {
+	return w.bundleAt(ctx, at, opt)
+}
+
+// bundleAt bundles the manifest at m.
+func (w *world) bundleAt(ctx context.Context, m object.Location, opt bundler.Options) (bundler.Result, error) {
 	opt.Archive = layout.In("dst", "archive")
 	if len(opt.Fields.Columns()) == 0 {
 		opt.Fields = manifest.DefaultFields()
@@ -122,7 +127,7 @@ func (w *world) bundleAgain(ctx context.Context, opt bundler.Options) (bundler.R
 	if opt.MaxSize == 0 {
 		opt.MaxSize = bundler.DefaultMaxSize
 	}
-	return bundler.New(w.s3, opt, slog.New(slog.NewTextHandler(&w.log, nil))).Bundle(ctx, at)
+	return bundler.New(w.s3, opt, slog.New(slog.NewTextHandler(&w.log, nil))).Bundle(ctx, m)
 }
 
 // get reads an object by the sandbox's own word; nil if there is none.

@@ -132,7 +132,7 @@ func (w *bundle) badRow(err error) error {
 		return w.manifestFault(err)
 	}
 	w.log.Error("skipped a row of "+w.manifest.String(), "err", err)
-	return w.letter(index.DeadLetter{Bucket: bad.Bucket, Key: bad.Key, Size: bad.Size, Reason: fault.BadRow})
+	return w.letter(index.DeadLetter{Bucket: bad.Bucket, Key: bad.Key, Size: bad.Size, Reason: fault.BadRow, VersionID: bad.VersionID})
 }
 
 // deadLetter leaves an object out, if err has a reason; otherwise err ends the
@@ -152,7 +152,7 @@ func (w *bundle) deadLetter(o object.Object, attr object.Attributes, err error) 
 	default:
 		w.log.Error("skipped "+where, "reason", string(reason), "err", err)
 	}
-	d := index.DeadLetter{Bucket: o.Bucket, Key: o.EncodedKey, LastModified: attr.LastModified, Reason: reason}
+	d := index.DeadLetter{Bucket: o.Bucket, Key: o.EncodedKey, LastModified: attr.LastModified, Reason: reason, VersionID: o.VersionID}
 	if d.LastModified.IsZero() {
 		d.LastModified = o.LastModified
 	}
@@ -163,6 +163,7 @@ func (w *bundle) deadLetter(o object.Object, attr object.Attributes, err error) 
 }
 
 func (w *bundle) letter(d index.DeadLetter) error {
+	d.Versioned = w.opt.Fields.Has(manifest.VersionID)
 	w.result.DeadLetters[d.Reason]++
 	w.Progress.Rows.Add(1)
 	w.Progress.Skipped.Add(1)

@@ -9,7 +9,7 @@ import (
 
 // DeadLetter is one line of a dead-letter index: an object that is in no
 // archive. It is also a row of a manifest with the fields Bucket, Key, Size,
-// LastModifiedDate, Reason.
+// LastModifiedDate, Reason and, if it tells versions, VersionId.
 type DeadLetter struct {
 	Bucket string
 	// Key is as in the manifest, encoded.
@@ -19,6 +19,10 @@ type DeadLetter struct {
 	// LastModified is zero if it was never learnt.
 	LastModified time.Time
 	Reason       fault.Reason
+	// Versioned says that the manifest tells versions. Then the line has a
+	// sixth column, the VersionID.
+	Versioned bool
+	VersionID string
 }
 
 // Append appends the dead letter as one line.
@@ -32,6 +36,10 @@ func (d *DeadLetter) Append(dst []byte) []byte {
 	dst = appendTime(dst, d.LastModified)
 	dst = append(dst, ',')
 	dst = appendField(dst, string(d.Reason))
+	if d.Versioned {
+		dst = append(dst, ',')
+		dst = appendField(dst, d.VersionID)
+	}
 	return append(dst, '\n')
 }
 

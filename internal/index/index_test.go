@@ -148,6 +148,8 @@ func TestDeadLetters(t *testing.T) {
 		{index.DeadLetter{Bucket: "b", Key: "k", Size: "5", Reason: fault.NoSuchKey}, "b,k,5,,NoSuchKey\n"},
 		{index.DeadLetter{Bucket: "b", Key: "a+b", Size: "5", LastModified: when, Reason: fault.Changed}, "b,a+b,5,2026-11-23 11:36:13+00:00,Changed\n"},
 		{index.DeadLetter{Bucket: "b", Key: "k,\n", Size: "many", Reason: fault.BadRow}, "b,\"k,\n\",many,,BadRow\n"},
+		{index.DeadLetter{Bucket: "b", Key: "k", Size: "5", Reason: fault.Retry, Versioned: true, VersionID: "v,1"}, "b,k,5,,Retry,\"v,1\"\n"},
+		{index.DeadLetter{Bucket: "b", Key: "k", Size: "5", Reason: fault.Retry, Versioned: true}, "b,k,5,,Retry,\n"},
 	} {
 		line := string(tt.letter.Append(nil))
 		if line != tt.line {

@@ -51,10 +51,13 @@ func ReadDeadLetters(r io.Reader) iter.Seq2[DeadLetter, error] {
 			var d DeadLetter
 			switch {
 			case err != nil:
-			case len(f) != 5:
-				err = fmt.Errorf("%w: %d columns, want 5", ErrRow, len(f))
+			case len(f) != 5 && len(f) != 6:
+				err = fmt.Errorf("%w: %d columns, want 5 or 6", ErrRow, len(f))
 			default:
 				d = DeadLetter{Bucket: string(f[0]), Key: string(f[1]), Size: string(f[2]), Reason: fault.Reason(f[4])}
+				if d.Versioned = len(f) == 6; d.Versioned {
+					d.VersionID = string(f[5])
+				}
 				d.LastModified, err = p.time(f[3])
 			}
 			if !yield(d, err) || err != nil && !errors.Is(err, ErrRow) {

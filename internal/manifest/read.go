@@ -22,9 +22,9 @@ type RowError struct {
 	Line int
 	// Row is its text without the line break, as it stands.
 	Row string
-	// Bucket, Key and Size are what the row has in those columns, as far as
-	// it could be taken apart.
-	Bucket, Key, Size string
+	// Bucket, Key, Size and VersionID are what the row has in those columns,
+	// as far as it could be taken apart.
+	Bucket, Key, Size, VersionID string
 	// Err is what is wrong.
 	Err error
 }
@@ -167,6 +167,8 @@ func (rd *rowReader) bad(cells [][]byte, err error) *RowError {
 			e.Key = string(cells[i])
 		case Size:
 			e.Size = string(cells[i])
+		case VersionID:
+			e.VersionID = string(cells[i])
 		}
 	}
 	return e

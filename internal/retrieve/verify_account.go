@@ -28,7 +28,8 @@ type account struct {
 	source string       // bucket of the first row
 	place  layout.Place // where the index was found
 	// archived and letters count what the index and the dead letters have and
-	// no row of the manifest was seen to ask for. Dead letters tell no version.
+	// no row of the manifest was seen to ask for. Dead letters once told no
+	// version.
 	archived, letters map[rowID]int
 }
 
@@ -60,7 +61,7 @@ func (a *account) run(ctx context.Context) error {
 		a.opt.Progress.Rows.Add(1)
 		row := asked{a.id(o.Bucket, o.EncodedKey, o.VersionID), o}
 		if bad != nil {
-			row.id = rowID{bad.Bucket, bad.Key, ""}
+			row.id = a.id(bad.Bucket, bad.Key, bad.VersionID)
 		}
 		if a.archived == nil && bad == nil {
 			a.source = o.Bucket
@@ -94,10 +95,12 @@ func (a *account) has(id rowID) bool {
 		a.archived[id]--
 		return true
 	}
-	id.version = ""
-	if a.letters[id] > 0 {
-		a.letters[id]--
-		return true
+	for range 2 {
+		if a.letters[id] > 0 {
+			a.letters[id]--
+			return true
+		}
+		id.version = ""
 	}
 	return false
 }
@@ -169,7 +172,7 @@ func (a *account) collectLetters(ctx context.Context, indexed object.Attributes)
 		if err != nil {
 			return err
 		}
-		a.letters[rowID{d.Bucket, d.Key, ""}]++
+		a.letters[a.id(d.Bucket, d.Key, d.VersionID)]++
 	}
 	if count != "" && fmt.Sprint(n) != count {
 		a.find(of(BadLetters, at, fmt.Sprintf("it has %d lines, the index counts %s", n, count)))

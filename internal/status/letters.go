@@ -32,7 +32,7 @@ func (s *Survey) readLetters(ctx context.Context, o object.Object) (letters, err
 	l.sum, _ = metadata(attr, layout.DeadLetterSum)
 	err = eachLetter(body, func(cells [][]byte) {
 		reason := unknownReason
-		if len(cells) == letterColumns {
+		if len(cells) >= letterColumns {
 			reason = reasonOf(cells)
 		}
 		l.reasons[reason]++
@@ -41,7 +41,8 @@ func (s *Survey) readLetters(ctx context.Context, o object.Object) (letters, err
 }
 
 // letterColumns is how many columns a dead-letter index has: bucket, key,
-// size, last modified, reason.
+// size, last modified, reason. One more, the version ID, has that of a manifest
+// that tells versions.
 const letterColumns = 5
 
 // eachLetter hands out the rows; of one that is no CSV, none of its columns.

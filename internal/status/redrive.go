@@ -55,7 +55,8 @@ func Send(ctx context.Context, q Sender, manifests []object.Location) (sent int,
 // Retry is a manifest made of the rows of a dead-letter index.
 type Retry struct {
 	Manifest object.Location
-	// Text is the manifest, with the columns Bucket, Key and Size.
+	// Text is the manifest, with the columns Bucket, Key and Size, and
+	// VersionId if the dead letters tell versions.
 	Text []byte
 	// Rows is how many it has. None make no manifest.
 	Rows int
@@ -83,7 +84,8 @@ func retryOf(letters io.Reader, reasons []fault.Reason) (r Retry, err error) {
 			r.LeftOut++
 			return
 		}
-		for i, cell := range cells[:3] {
+		// Bucket, Key, Size and, if there is one, VersionId.
+		for i, cell := range slices.Concat(cells[:3], cells[letterColumns:]) {
 			if i > 0 {
 				r.Text = append(r.Text, ',')
 			}
@@ -97,7 +99,7 @@ func retryOf(letters io.Reader, reasons []fault.Reason) (r Retry, err error) {
 
 // wanted reports whether a worker can read a row, and shall.
 func wanted(cells [][]byte, reasons []fault.Reason) bool {
-	if len(cells) != letterColumns || len(cells[0]) == 0 || len(cells[1]) == 0 {
+	if len(cells) < letterColumns || len(cells) > letterColumns+1 || len(cells[0]) == 0 || len(cells[1]) == 0 {
 		return false
 	}
 	if _, err := manifest.ParseSize(cells[2]); err != nil {
