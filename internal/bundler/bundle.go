@@ -3,7 +3,6 @@ package bundler
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 
 	"s3bundler/internal/archive"
 	"s3bundler/internal/fault"
-	"s3bundler/internal/fetch"
 	"s3bundler/internal/index"
 	"s3bundler/internal/manifest"
 	"s3bundler/internal/object"
@@ -66,17 +64,12 @@ func (b *Bundler) Bundle(ctx context.Context, m object.Location) (Result, error)
 }
 
 func (w *bundle) run(ctx context.Context) error {
-	body, attr, err := fetch.Stream(ctx, w.st, object.At(w.manifest))
+	m, err := w.open(ctx)
 	if err != nil {
-		return fault.As(fault.Download, err)
+		return err
 	}
-	defer body.Close()
-	w.etag = attr.ETag
-	w.Progress.ManifestBytes.Add(attr.Size)
-	next, stop := iter.Pull2(manifest.Read(&counted{body, &w.Progress}, w.opt.Fields))
-	defer stop()
-
-	ahead, err := w.findSource(next)
+	defer func() { m.close() }()
+	rows, err := w.findSource(m)
 	if err != nil {
 		return err
 	}
@@ -90,7 +83,14 @@ func (w *bundle) run(ctx context.Context) error {
 		return nil
 	}
 	w.log.Log(ctx, LevelNotice, "begin processing "+w.manifest.String())
-	if err := w.make(ctx, rowsAfter(ahead, next)); err != nil {
+	if rows == nil {
+		m.close()
+		if m, err = w.open(ctx); err != nil {
+			return err
+		}
+		rows = m.rest
+	}
+	if err := w.make(ctx, rows); err != nil {
 		return err
 	}
 	w.log.Log(ctx, LevelNotice, "successfully archived "+w.manifest.String(), "archive", w.result.Archive.String(),
@@ -100,62 +100,6 @@ func (w *bundle) run(ctx context.Context) error {
 
 // name is what the results are named after.
 func (w *bundle) name() string { return manifest.Name(w.manifest.Key) }
-
-// row is what a manifest gives for one line.
-type row struct {
-	object object.Object
-	err    error
-}
-
-// findSource reads up to the first row that can be used, whose bucket is the
-// source bucket, and returns the rows read.
-func (w *bundle) findSource(next func() (object.Object, error, bool)) (ahead []row, err error) {
-	for {
-		o, err, ok := next()
-		if !ok {
-			hint := "s3grouper writes no empty manifests: check who made it, and delete it"
-			if len(ahead) > 0 {
-				hint = "name its columns with -f, in their order"
-				return nil, fault.New(fault.Read, "read manifest", w.manifest.String(), ahead[0].err, hint)
-			}
-			return nil, fault.New(fault.Read, "read manifest", w.manifest.String(), errors.New("it is empty"), hint)
-		}
-		if err != nil && !isBadRow(err) {
-			return nil, w.manifestFault(err)
-		}
-		ahead = append(ahead, row{o, err})
-		if err == nil {
-			w.source = o.Bucket
-			return ahead, nil
-		}
-	}
-}
-
-func rowsAfter(ahead []row, next func() (object.Object, error, bool)) iter.Seq2[object.Object, error] {
-	return func(yield func(object.Object, error) bool) {
-		for _, r := range ahead {
-			if !yield(r.object, r.err) {
-				return
-			}
-		}
-		for {
-			o, err, ok := next()
-			if !ok || !yield(o, err) {
-				return
-			}
-		}
-	}
-}
-
-func isBadRow(err error) bool {
-	var bad *manifest.RowError
-	return errors.As(err, &bad)
-}
-
-// manifestFault is the error for a manifest that broke off.
-func (w *bundle) manifestFault(err error) error {
-	return &fault.Error{Kind: fault.Download, Op: "read manifest", Where: w.manifest.String(), Err: err}
-}
 
 // make writes archive, index and dead letters.
 func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error]) error {
@@ -208,16 +152,4 @@ func contentType(compressed bool) string {
 		return "application/gzip"
 	}
 	return "application/x-tar"
-}
-
-// counted is a manifest's body whose bytes count as progress.
-type counted struct {
-	r io.Reader
-	p *Progress
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.p.ManifestRead.Add(int64(n))
-	return n, err
 }

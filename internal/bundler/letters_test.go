@@ -1,6 +1,8 @@
 package bundler_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"s3bundler/internal/bundler"
@@ -55,5 +57,45 @@ func TestLettersTellVersions(t *testing.T) {
 	rows := w.csv(r.Index)
 	if len(rows) != 1 || rows[0][11] != ids[0] || string(w.get(r.Archive)[512:][:5]) != "first" {
 		t.Errorf("archived are %q", rows)
+	}
+}
+
+// TestLettersWithoutSizes: a manifest need not tell sizes, and its dead letters
+// can be run again.
+func TestLettersWithoutSizes(t *testing.T) {
+	w := newWorld(t)
+	w.plant("k", sandbox.Planted{Body: []byte("content")})
+	w.store(at, "src1,k\n")
+	w.server.SetFaults(sandbox.Rule{Bucket: "src1", Fault: sandbox.Fault{Kind: sandbox.AccessDenied}})
+	if _, err := w.bundleAgain(t.Context(), bundler.Options{Fields: fields(t, "Bucket Key")}); err != nil {
+		t.Fatal(err)
+	}
+	w.server.SetFaults()
+	if got, want := string(w.get(layout.DeadLetters(at))), "src1,k,,,AccessDenied\n"; got != want {
+		t.Fatalf("dead letters %q, want %q", got, want)
+	}
+	r, err := w.bundleAt(t.Context(), layout.DeadLetters(at), bundler.Options{Fields: fields(t, letterColumns)})
+	if err != nil || r.Objects != 1 || r.Bytes != 7 || r.Letters() != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestBadRowsFirst: however many rows cannot be read before the first that
+// tells the source bucket, each is a dead letter that says what it is about.
+func TestBadRowsFirst(t *testing.T) {
+	w := newWorld(t)
+	w.plant("k", sandbox.Planted{Body: []byte("content")})
+	var manifest, want strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&manifest, "\"src1\",\"%d\"x,1\n", i)
+		fmt.Fprintf(&want, "src1,\"%d\"\"x\",1,,BadRow\n", i)
+	}
+	w.store(at, manifest.String()+"src1,k,7\nsrc1,z\n")
+	r, err := w.bundleAgain(t.Context(), bundler.Options{})
+	if err != nil || r.Objects != 1 || r.Letters() != 5001 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := string(w.get(layout.DeadLetters(at))); got != want.String()+"src1,z,,,BadRow\n" {
+		t.Errorf("dead letters\n%.200s…\nwant\n%.200s…", got, want.String())
 	}
 }

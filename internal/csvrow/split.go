@@ -40,6 +40,32 @@ func split(dst [][]byte, line []byte) (fields [][]byte, ok bool) {
 	}
 }
 
+// SplitBroken takes a row that is no CSV apart as a person would, to tell what
+// it is about: a field in quotes ends with the first quote that a comma
+// follows, or else at the first comma behind all quotes.
+func SplitBroken(line []byte) (fields [][]byte) {
+	for more := true; more; {
+		var field []byte
+		field, line, more = cutBroken(line)
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+func cutBroken(line []byte) (field, rest []byte, more bool) {
+	line, quoted := bytes.CutPrefix(line, []byte{'"'})
+	if !quoted {
+		return bytes.Cut(line, []byte{','})
+	}
+	field, rest, more = bytes.Cut(line, []byte(`",`))
+	if !more {
+		quotes := bytes.LastIndexByte(line, '"') + 1
+		field, rest, more = bytes.Cut(line[quotes:], []byte{','})
+		field = bytes.TrimSuffix(line[:quotes+len(field)], []byte{'"'})
+	}
+	return bytes.ReplaceAll(field, []byte(`""`), []byte{'"'}), rest, more
+}
+
 // trimCR drops one carriage return from the end of a line.
 func trimCR(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {

@@ -35,7 +35,8 @@ func (c Column) String() string { return columnNames[c] }
 type Fields struct {
 	columns []Column
 	names   []string
-	needed  int // rows must have so many fields
+	needed  int  // rows must have so many fields
+	letters bool // one is the Reason of dead letters
 }
 
 // DefaultFields are Bucket, Key and Size.
@@ -49,8 +50,8 @@ func DefaultFields() Fields {
 
 // ParseFields reads column names, each element one name or several separated
 // by commas or spaces. Case does not matter. A name that is no Column is taken
-// for a column to pass over. Bucket and Key must be among them; without Size,
-// the Size of every object reads as 0.
+// for a column to pass over; Reason says that the rows are dead letters. Bucket
+// and Key must be among them.
 func ParseFields(names []string) (Fields, error) {
 	var f Fields
 	for _, name := range splitNames(names) {
@@ -65,6 +66,7 @@ func ParseFields(names []string) (Fields, error) {
 			name = c.String()
 			f.needed = len(f.columns) + 1
 		}
+		f.letters = f.letters || strings.EqualFold(name, "Reason")
 		f.columns = append(f.columns, c)
 		f.names = append(f.names, name)
 	}

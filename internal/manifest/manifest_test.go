@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 		{Line: 7, Text: "src2,k,-1", Raw: [3]string{"src2", "k", "-1"}, Err: `size "-1" is no number of bytes`},
 		{Line: 8, Text: ",k,1", Raw: [3]string{"", "k", "1"}, Err: "the bucket is empty"},
 		{Line: 9, Text: "src2,,1", Raw: [3]string{"src2", "", "1"}, Err: "the key is empty"},
-		{Line: 10, Text: `src2,a"b,1`, Err: `a field that is not quoted holds a quote`},
+		{Line: 10, Text: `src2,a"b,1`, Raw: [3]string{"src2", `a"b`, "1"}, Err: `a field that is not quoted holds a quote`},
 		{O: object.Object{Bucket: "src2", Key: "last", EncodedKey: "last", Size: 9223372036854775799}},
 	}
 	var got []row
@@ -74,6 +74,56 @@ func TestRead(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestBrokenRows: whatever is wrong with a row, what it names is told.
+func TestBrokenRows(t *testing.T) {
+	long := strings.Repeat("k", 1025)
+	for _, c := range []struct {
+		row  string
+		want [3]string
+		err  string
+	}{
+		{`"src1","k"x,1`, [3]string{"src1", `k"x`, "1"}, "a quote is not closed, or text follows a closed one"},
+		{`"src1","a,b"x,1`, [3]string{"src1", `a,b"x`, "1"}, "a quote is not closed, or text follows a closed one"},
+		{`"src1","open,1`, [3]string{"src1", "open", "1"}, "a quote is not closed, or text follows a closed one"},
+		{`"src1","open","1"`, [3]string{}, ""},
+		{`src1,a"",1`, [3]string{"src1", `a""`, "1"}, "a field that is not quoted holds a quote"},
+		{`src1,"a""b"c,1`, [3]string{"src1", `a"b"c`, "1"}, "a quote is not closed, or text follows a closed one"},
+		{`"`, [3]string{}, "a quote is not closed, or text follows a closed one"},
+		{"src1," + long + ",1", [3]string{"src1", long, "1"}, "the key is longer than 1,024 bytes"},
+		{"src1," + strings.Repeat("%20", 1024) + ",1", [3]string{}, ""},
+		{"src1," + strings.Repeat("k", 2<<20) + ",1", [3]string{"src1", strings.Repeat("k", 4096-5), ""}, "the row is longer than 1 MiB"},
+		{"src1," + strings.Repeat("k", 9000) + ",1", [3]string{"src1", strings.Repeat("k", 4096), "1"}, "the key is longer than 1,024 bytes"},
+		{strings.Repeat("b", 256) + ",k,1", [3]string{strings.Repeat("b", 256), "k", "1"}, "the bucket's name is longer than 255 bytes"},
+	} {
+		for _, err := range Read(strings.NewReader(c.row+"\n"), DefaultFields()) {
+			var bad *RowError
+			switch {
+			case c.err == "":
+				if err != nil {
+					t.Errorf("%.40q: %v", c.row, err)
+				}
+			case !errors.As(err, &bad):
+				t.Errorf("%.40q: %v, want %s", c.row, err, c.err)
+			case bad.Err.Error() != c.err || bad.Bucket != c.want[0] || bad.Key != c.want[1] || bad.Size != c.want[2]:
+				t.Errorf("%.40q: %v; it names %.60q, want %.60q", c.row, bad.Err, []string{bad.Bucket, bad.Key, bad.Size}, c.want)
+			case len(bad.Row) > 4096:
+				t.Errorf("%.40q: keeps %d bytes of it", c.row, len(bad.Row))
+			}
+		}
+	}
+}
+
+// TestReadLetters: a dead letter of a manifest without sizes has none.
+func TestReadLetters(t *testing.T) {
+	for names, bad := range map[string]bool{"Bucket Key Size LastModifiedDate Reason": false, "Bucket Key Size LastModifiedDate": true} {
+		for o, err := range Read(strings.NewReader("b,k,,,Retry\n"), fields(t, names)) {
+			if bad != (err != nil) || !bad && (o.Size != -1 || o.Key != "k") {
+				t.Errorf("%s: %+v, %v", names, o, err)
+			}
+		}
 	}
 }
 

@@ -20,10 +20,11 @@ import (
 type RowError struct {
 	// Line is where the row starts, from 1.
 	Line int
-	// Row is its text without the line break, as it stands.
+	// Row is its text without the line break, as it stands, but no more than
+	// its first 4 KiB.
 	Row string
 	// Bucket, Key, Size and VersionID are what the row has in those columns,
-	// as far as it could be taken apart.
+	// as far as it could be taken apart; of each no more than 4 KiB.
 	Bucket, Key, Size, VersionID string
 	// Err is what is wrong.
 	Err error
@@ -42,7 +43,9 @@ func (e *RowError) Error() string {
 func (e *RowError) Unwrap() error { return e.Err }
 
 // Read yields the objects of the manifest in r, whose columns are f; further
-// columns of a row are passed over, blank lines skipped. A row that cannot be
+// columns of a row are passed over, blank lines skipped. The Size of an object
+// is 0 if f has no such column, and -1 if f is that of dead letters, with a
+// column Reason, and the row tells none. A row that cannot be
 // used yields a *RowError with the zero Object, and the next row follows. If r
 // fails, its error is the last thing yielded. Read does not close r.
 //
@@ -88,7 +91,7 @@ func (rd *rowReader) next() (object.Object, error) {
 	if err != nil {
 		var bad *csvrow.RowError
 		if errors.As(err, &bad) {
-			err = rd.bad(nil, bad.Err)
+			err = rd.bad(csvrow.SplitBroken(rd.rows.Row()), bad.Err)
 		}
 		return object.Object{}, err
 	}
@@ -126,7 +129,11 @@ func (rd *rowReader) object(cells [][]byte) (o object.Object, err error) {
 				decoded = span{from, len(text)}
 			}
 		case Size:
-			o.Size, err = ParseSize(cell)
+			if len(cell) == 0 && rd.fields.letters {
+				o.Size = -1
+			} else {
+				o.Size, err = ParseSize(cell)
+			}
 		case VersionID:
 			add(&version, cell)
 		case ETag:
@@ -144,42 +151,65 @@ func (rd *rowReader) object(cells [][]byte) (o object.Object, err error) {
 	all := string(text)
 	o.EncodedKey, o.Key = key.of(all), decoded.of(all)
 	o.VersionID, o.ETag = version.of(all), etag.of(all)
-	if o.Bucket == "" {
-		return o, errors.New("the bucket is empty")
-	}
-	if o.Key == "" {
-		return o, errors.New("the key is empty")
-	}
-	return o, nil
+	return o, check(&o)
 }
+
+// check finds what no object can be called.
+func check(o *object.Object) error {
+	switch {
+	case o.Bucket == "":
+		return errors.New("the bucket is empty")
+	case o.Key == "":
+		return errors.New("the key is empty")
+	case len(o.Key) > maxKey:
+		return errors.New("the key is longer than 1,024 bytes")
+	case len(o.Bucket) > maxName:
+		return errors.New("the bucket's name is longer than 255 bytes")
+	case len(o.VersionID) > maxKey:
+		return errors.New("the version ID is longer than 1,024 bytes")
+	case len(o.ETag) > maxName || len(o.StorageClass) > maxName:
+		return errors.New("the ETag or the storage class is longer than 255 bytes")
+	}
+	return nil
+}
+
+// S3's limits are 1,024 bytes for a key and a version ID, and 255 for the
+// bucket names of old. Objects are held by thousands, so that rows beyond them
+// must go no further.
+const maxKey, maxName = 1024, 255
+
+// maxTold is how much of a bad row, and of a field of it, is told.
+const maxTold = 4 << 10
 
 func (rd *rowReader) bad(cells [][]byte, err error) *RowError {
 	e := &RowError{
 		Line: rd.rows.Line(),
-		Row:  string(rd.rows.Row()),
+		Row:  told(rd.rows.Row()),
 		Err:  &fault.Error{Kind: fault.Read, Reason: fault.BadRow, Err: err},
 	}
 	for i, c := range rd.fields.columns[:min(len(cells), len(rd.fields.columns))] {
 		switch c {
 		case Bucket:
-			e.Bucket = string(cells[i])
+			e.Bucket = told(cells[i])
 		case Key:
-			e.Key = string(cells[i])
+			e.Key = told(cells[i])
 		case Size:
-			e.Size = string(cells[i])
+			e.Size = told(cells[i])
 		case VersionID:
-			e.VersionID = string(cells[i])
+			e.VersionID = told(cells[i])
 		}
 	}
 	return e
 }
+
+func told(text []byte) string { return string(text[:min(len(text), maxTold)]) }
 
 // ParseSize reads a number of bytes: decimal digits and nothing else.
 func ParseSize(digits []byte) (int64, error) {
 	var n int64
 	for _, c := range digits {
 		if !isDigit(c) || n > (1<<63-1-9)/10 {
-			return 0, fmt.Errorf("size %q is no number of bytes", digits)
+			return 0, fmt.Errorf("size %.40q is no number of bytes", digits)
 		}
 		n = n*10 + int64(c-'0')
 	}
@@ -201,7 +231,7 @@ func parseTime(cell []byte) (time.Time, error) {
 		t, err = time.Parse("2006-01-02 15:04:05Z07:00", text)
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is no date", text)
+		return time.Time{}, fmt.Errorf("%.40q is no date", text)
 	}
 	return t.UTC(), nil
 }
