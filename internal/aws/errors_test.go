@@ -37,7 +37,7 @@ var refusals = map[string]struct {
 	"bad gateway":        {status: 502, body: "<html>Bad Gateway</html>", reason: fault.Retry, message: "Bad Gateway"},
 	"gateway timeout":    {status: 504, body: "", reason: fault.Retry},
 	"RequestTimeout":     {status: 400, body: errorBody("RequestTimeout", "m", ""), reason: fault.Retry},
-	"NoSuchKey":          {status: 404, body: errorBody("NoSuchKey", "The specified key does not exist.", "<Key>k</Key>"), reason: fault.NoSuchKey, message: "NoSuchKey: The specified key does not exist. (request 4442587FB7D0A2F9)"},
+	"NoSuchKey":          {status: 404, body: errorBody("NoSuchKey", "The specified key does not exist.", "<Key>k</Key>"), reason: fault.NoSuchKey, message: "NoSuchKey: The specified key does not exist. (request 4442587FB7D0A2F9); check the key"},
 	"NoSuchVersion":      {status: 404, body: errorBody("NoSuchVersion", "m", ""), reason: fault.NoSuchKey},
 	"no such version ID": {status: 400, body: errorBody("InvalidArgument", "Invalid version id specified", ""), reason: fault.NoSuchKey},
 	"key too long":       {status: 400, body: errorBody("KeyTooLongError", "m", ""), reason: fault.NoSuchKey},
@@ -54,6 +54,7 @@ var refusals = map[string]struct {
 	"expired":            {status: 400, body: errorBody("ExpiredToken", "m", ""), message: "renew the session"},
 	"skewed":             {status: 403, body: errorBody("RequestTimeTooSkewed", "m", ""), message: "set this machine's clock"},
 	"elsewhere":          {status: 301, body: errorBody("PermanentRedirect", "m", ""), header: [2]string{"x-amz-bucket-region", "eu-west-1"}, message: "the bucket lies in eu-west-1"},
+	"no such URI":        {status: 400, body: errorBody("InvalidURI", "Couldn't parse the specified URI.", ""), reason: fault.BadRow, message: "InvalidURI: Couldn't parse the specified URI. (request 4442587FB7D0A2F9); "},
 	"unknown":            {status: 409, body: errorBody("SomethingNew", "nobody knows", ""), message: "SomethingNew: nobody knows"},
 }
 
@@ -87,6 +88,79 @@ func TestRefusals(t *testing.T) {
 				}
 				if asked != 1 {
 					t.Errorf("asked %d times", asked)
+				}
+			})
+		})
+	}
+}
+
+// TestOneBadKey: an unknown refusal of a key is about that key if the bucket
+// answers otherwise for another one, and about everything if it does not.
+func TestOneBadKey(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		others int // status of the answers for other keys
+		reason fault.Reason
+		hint   string
+	}{
+		{"others are there", 200, fault.BadRow, "look at the key"},
+		{"others are not there", 404, fault.BadRow, "look at the key"},
+		{"others are refused", 403, fault.BadRow, "look at the key"},
+		{"others get the same", 400, "", "check --endpoint-url"},
+		{"others fail", 500, "", "check --endpoint-url"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bothPaths(t, func(t *testing.T, settings Settings) {
+				s := newS3(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("X-Amz-Request-Id", "4442587FB7D0A2F9")
+					switch {
+					case strings.HasSuffix(r.URL.Path, "/bad"):
+						w.WriteHeader(400)
+						io.WriteString(w, errorBody("SomethingNew", "nobody knows", ""))
+					case tt.others == 404:
+						w.WriteHeader(404)
+						io.WriteString(w, errorBody("NoSuchKey", "m", ""))
+					default:
+						w.WriteHeader(tt.others)
+					}
+				}), settings)
+				_, _, err := s.Open(t.Context(), object.Object{Bucket: "b", Key: "bad"}, store.Range{})
+				if fault.ReasonOf(err) != tt.reason || fault.KindOf(err) != fault.Download ||
+					!strings.Contains(err.Error(), "SomethingNew: nobody knows (request 4442587FB7D0A2F9); "+tt.hint) {
+					t.Errorf("%v (reason %q)", err, fault.ReasonOf(err))
+				}
+			})
+		})
+	}
+}
+
+// TestNotS3: what answers 200 without saying which object it has, or how long
+// it is, is a proxy or a sign-in page.
+func TestNotS3(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter){
+		"no ETag": func(w http.ResponseWriter) {
+			w.Header().Del("Etag")
+			io.WriteString(w, "<html>Sign in</html>")
+		},
+		"no length": func(w http.ResponseWriter) {
+			io.WriteString(w, "some")
+			w.(http.Flusher).Flush()
+			io.WriteString(w, " more")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothPaths(t, func(t *testing.T, settings Settings) {
+				s := newS3(t, serve(t, func(w http.ResponseWriter, _ *http.Request) { answer(w) }), settings)
+				_, _, err := s.Open(t.Context(), object.Object{Bucket: "b", Key: "k"}, store.Range{})
+				if fault.ReasonOf(err) != fault.Retry || !strings.Contains(fmt.Sprint(err), "GetObject s3://b/k: the answer has "+name) ||
+					!strings.Contains(err.Error(), "check --endpoint-url") {
+					t.Errorf("GET: %v", err)
+				}
+				if name != "no ETag" {
+					return
+				}
+				if _, err := s.Head(t.Context(), object.Object{Bucket: "b", Key: "k"}); fault.ReasonOf(err) != fault.Retry {
+					t.Errorf("HEAD: %v", err)
 				}
 			})
 		})

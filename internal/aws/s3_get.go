@@ -65,7 +65,7 @@ func (s *S3) Open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 	b, a, err := s.open(ctx, o, r)
 	if err != nil {
 		c.where = o.Location().String()
-		return nil, object.Attributes{}, fail(ctx, c, err)
+		return nil, object.Attributes{}, s.oddKey(ctx, o, fail(ctx, c, err))
 	}
 	return b, a, nil
 }
@@ -198,6 +198,10 @@ func rangeHeader(r store.Range) string {
 // accept checks that the answer is to what was asked.
 func accept(ctx context.Context, res *http.Response, o object.Object, r store.Range) (io.ReadCloser, object.Attributes, error) {
 	a := attributes(res.Header, res.ContentLength)
+	if err := notS3("GetObject", o, a); err != nil {
+		res.Body.Close()
+		return nil, object.Attributes{}, err
+	}
 	if r != (store.Range{}) {
 		from, _, _, ok := contentRange(first(res.Header, "Content-Range"))
 		if res.StatusCode != http.StatusPartialContent || !ok || from != r.Offset {
@@ -207,6 +211,24 @@ func accept(ctx context.Context, res *http.Response, o object.Object, r store.Ra
 		}
 	}
 	return &body{ReadCloser: res.Body, ctx: ctx, where: o.Location()}, a, nil
+}
+
+// notS3 finds answers that S3 does not give: those of a proxy, or of a page
+// that wants somebody to sign in.
+func notS3(op string, o object.Object, a object.Attributes) error {
+	lacks := ""
+	switch {
+	case a.ETag == "":
+		lacks = "no ETag"
+	case a.Size < 0:
+		lacks = "no length"
+	default:
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Download, Reason: fault.Retry, Op: op, Where: o.Location().String(), Err: errors.New("the answer has " + lacks),
+		Hint: "it is not S3 that answers: check --endpoint-url and proxies",
+	}
 }
 
 // learn takes the skew of this machine's clock from S3's. It reports whether

@@ -260,6 +260,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			io.WriteString(w, errorBody("NoSuchKey", "m", ""))
 			return
 		}
+		w.Header().Set("Etag", `"e"`)
 		io.WriteString(w, "0123456789")
 	}))
 	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {

@@ -32,7 +32,11 @@ func (s *S3) Head(ctx context.Context, o object.Object) (object.Attributes, erro
 	if err != nil {
 		return object.Attributes{}, s.why(ctx, o, err)
 	}
-	return attributes(rawResponse(out.ResultMetadata).Header, awssdk.ToInt64(out.ContentLength)), nil
+	a := attributes(rawResponse(out.ResultMetadata).Header, awssdk.ToInt64(out.ContentLength))
+	if err := notS3("HeadObject", o, a); err != nil {
+		return object.Attributes{}, err
+	}
+	return a, nil
 }
 
 // why asks for one byte of o where HEAD was refused without a word: the answer

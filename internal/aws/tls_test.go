@@ -20,6 +20,7 @@ func TestCABundle(t *testing.T) {
 		if r.ProtoMajor != 1 {
 			t.Errorf("asked by %s", r.Proto)
 		}
+		w.Header().Set("Etag", `"e"`)
 		io.WriteString(w, "hello")
 	}))
 	defer srv.Close()

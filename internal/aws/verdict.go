@@ -13,6 +13,9 @@ const (
 	hintThrottled = "the service asks for fewer requests: lower the concurrency, or spread the load over more prefixes or time"
 	hintClock     = "set this machine's clock"
 	hintBucket    = "check the bucket's name and the account"
+	hintKey       = "check the key: there may have been such an object, and be none any more"
+	hintOddKey    = "look at the key: the service takes no such one"
+	hintRefused   = "check --endpoint-url, the region and the credentials"
 	hintExpired   = "renew the session, for instance by aws sso login"
 )
 
@@ -38,7 +41,9 @@ func judge(a answer) verdict {
 		"ConditionalRequestConflict", "IncompleteBody":
 		return verdict{reason: fault.Retry}
 	case "NoSuchKey", "NoSuchVersion", "KeyTooLongError":
-		return verdict{reason: fault.NoSuchKey}
+		return verdict{reason: fault.NoSuchKey, hint: hintKey}
+	case "InvalidURI":
+		return verdict{reason: fault.BadRow, hint: hintOddKey}
 	case "NoSuchBucket", "InvalidBucketName":
 		return verdict{is: store.ErrNoBucket, hint: hintBucket}
 	case "InvalidObjectState":
@@ -98,12 +103,13 @@ func judgeStatus(a answer) verdict {
 		return verdict{reason: fault.AccessDenied, denied: true}
 	case http.StatusNotFound:
 		if a.code == "" {
-			return verdict{reason: fault.NoSuchKey}
+			return verdict{reason: fault.NoSuchKey, hint: hintKey}
 		}
 	case http.StatusBadRequest:
 		if a.code == "" && a.region != "" {
 			return verdict{hint: regionHint(a)}
 		}
+		return verdict{hint: hintRefused}
 	}
 	return verdict{}
 }
