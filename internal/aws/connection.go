@@ -4,11 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -40,7 +41,7 @@ func judgeConnection(err error) verdict {
 		return verdict{hint: "check the region, the bucket's name and --endpoint-url"}
 	case isTLS(err):
 		return verdict{hint: "check --endpoint-url, the machine's clock and AWS_CA_BUNDLE"}
-	case errors.As(err, &own), errors.As(err, &sdk), errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &own), errors.As(err, &sdk), errors.As(err, &network), unreadable(err):
 		return verdict{reason: fault.Retry, hint: "check the network and --endpoint-url"}
 	}
 	return verdict{}
@@ -67,12 +68,18 @@ func unwrapped(err error) error {
 		credential *credentialsError
 		location   *url.Error
 		operation  *smithy.OperationError
+		unread     *smithy.DeserializationError
+		answered   *awshttp.ResponseError
 	)
 	switch {
 	case errors.As(err, &credential):
 		return credential
 	case errors.As(err, &location):
 		return location.Err
+	case errors.As(err, &unread):
+		return fmt.Errorf("the answer cannot be read: %w", unread.Err)
+	case errors.As(err, &answered):
+		return fmt.Errorf("the answer cannot be read: %w", answered.Err)
 	case errors.As(err, &operation):
 		return operation.Err
 	}

@@ -134,6 +134,44 @@ func TestOneBadKey(t *testing.T) {
 	}
 }
 
+// TestUnreadableAnswers: an answer that breaks off or cannot be understood is
+// asked for again, and concerns one object if that does not help.
+func TestUnreadableAnswers(t *testing.T) {
+	const tags = `<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>`
+	t.Setenv("AWS_MAX_ATTEMPTS", "3")
+	for name, bad := range map[string]func(w http.ResponseWriter){
+		"cut": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(tags)))
+			io.WriteString(w, tags[:40])
+		},
+		"cut at once": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(tags)))
+			io.WriteString(w, tags[:5])
+		},
+		"corrupt": func(w http.ResponseWriter) { io.WriteString(w, strings.Replace(tags, "</Key>", "<oKey>", 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, failing := 0, 2
+			s := newS3(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				if asked++; asked <= failing {
+					bad(w)
+					return
+				}
+				io.WriteString(w, tags)
+			}), Settings{})
+			got, err := s.Tags(t.Context(), object.Object{Bucket: "b", Key: "k"})
+			if err != nil || len(got) != 1 || asked != 3 {
+				t.Errorf("asked %d times: %v, %v", asked, got, err)
+			}
+			asked, failing = 0, 1000
+			_, err = s.Tags(t.Context(), object.Object{Bucket: "b", Key: "k"})
+			if fault.ReasonOf(err) != fault.Retry || asked != 3 || !strings.HasPrefix(fmt.Sprint(err), "GetObjectTagging s3://b/k: the answer cannot be read: ") {
+				t.Errorf("asked %d times: %v (reason %q)", asked, err, fault.ReasonOf(err))
+			}
+		})
+	}
+}
+
 // TestNotS3: what answers 200 without saying which object it has, or how long
 // it is, is a proxy or a sign-in page.
 func TestNotS3(t *testing.T) {

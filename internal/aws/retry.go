@@ -1,11 +1,16 @@
 package aws
 
 import (
+	"encoding/xml"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 )
 
 // maxAttempts bounds the attempts of one call unless AWS_MAX_ATTEMPTS does.
@@ -37,6 +42,32 @@ func newRetryer(attempts int, codes ...string) awssdk.Retryer {
 			return delay(attempt, throttles.IsErrorThrottle(err) == awssdk.TrueTernary, rand.Float64()), nil
 		})
 	})
+}
+
+// rereader retries as its Retryer does, and also after an answer that cannot
+// be read. It is for calls that change nothing: what is not understood may have
+// been done.
+type rereader struct{ awssdk.RetryerV2 }
+
+func (r rereader) IsErrorRetryable(err error) bool {
+	return unreadable(err) || r.RetryerV2.IsErrorRetryable(err)
+}
+
+// unreadable reports whether err is that of an answer which broke off, or whose
+// body is not what it should be.
+func unreadable(err error) bool {
+	var (
+		unread *smithy.DeserializationError
+		syntax *xml.SyntaxError
+	)
+	return errors.As(err, &unread) || errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// reread has an operation retried by a rereader.
+func reread(o *s3.Options) {
+	if r, ok := o.Retryer.(awssdk.RetryerV2); ok {
+		o.Retryer = rereader{r}
+	}
 }
 
 // delay is how long to wait after attempt, counted from 1: exponential, with

@@ -72,7 +72,7 @@ func (s *S3) Tags(ctx context.Context, o object.Object) ([]object.Tag, error) {
 		c.action = "GetObjectVersionTagging"
 	}
 	in := &s3.GetObjectTaggingInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: str(o.VersionID), RequestPayer: s.payer}
-	out, err := invoke(ctx, s, c, o.Bucket, s.client.GetObjectTagging, in)
+	out, err := invoke(ctx, s, c, o.Bucket, s.client.GetObjectTagging, in, reread)
 	if err != nil {
 		return nil, err
 	}

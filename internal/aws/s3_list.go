@@ -22,7 +22,7 @@ func (s *S3) List(ctx context.Context, prefix object.Location) iter.Seq2[object.
 			Bucket: &prefix.Bucket, Prefix: str(prefix.Key), EncodingType: types.EncodingTypeUrl, RequestPayer: s.payer,
 		}
 		for {
-			out, err := invoke(ctx, s, c, prefix.Bucket, s.client.ListObjectsV2, in)
+			out, err := invoke(ctx, s, c, prefix.Bucket, s.client.ListObjectsV2, in, reread)
 			if err != nil {
 				yield(object.Object{}, err)
 				return

@@ -2,6 +2,7 @@ package bundler_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -97,5 +98,33 @@ func TestBadRowsFirst(t *testing.T) {
 	}
 	if got := string(w.get(layout.DeadLetters(at))); got != want.String()+"src1,z,,,BadRow\n" {
 		t.Errorf("dead letters\n%.200s…\nwant\n%.200s…", got, want.String())
+	}
+}
+
+// TestTagsThatCannotBeRead costs no archive: they are asked for again, and the
+// object is a dead letter if that does not help.
+func TestTagsThatCannotBeRead(t *testing.T) {
+	t.Setenv("AWS_MAX_ATTEMPTS", "2")
+	for _, f := range []sandbox.Fault{{Kind: sandbox.CutBody, At: 60}, {Kind: sandbox.CorruptBody, At: 98}} {
+		for _, always := range []bool{false, true} {
+			w := newWorld(t)
+			w.plant("k", sandbox.Planted{Body: []byte("k")})
+			w.plant("tagged", sandbox.Planted{Body: []byte("t"), Tags: map[string]string{"k": "v"}})
+			rule := sandbox.Rule{Operation: "GetObjectTagging", Fault: f}
+			want := map[string]string{"tagged": "Retry"}
+			if !always {
+				rule.Nth, want = 1, map[string]string{}
+			}
+			w.server.SetFaults(rule)
+			r, err := w.bundle(bundler.Options{})
+			w.server.SetFaults()
+			if err != nil {
+				t.Errorf("%s: %v", f.Kind, err)
+				continue
+			}
+			if got := w.account(r); !maps.Equal(got, want) {
+				t.Errorf("%s, always %t: dead letters %v, want %v\n%s", f.Kind, always, got, want, w.log.String())
+			}
+		}
 	}
 }
