@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,14 +17,23 @@ var keptHeaders = [...]string{
 	"Content-Type", "Expires", "X-Amz-Website-Redirect-Location",
 }
 
-// checksums are S3's algorithms and the headers with their values, the cheapest
-// to check first.
-var checksums = [...]struct{ header, algorithm string }{
-	{"X-Amz-Checksum-Crc64nvme", "CRC64NVME"},
-	{"X-Amz-Checksum-Crc32c", "CRC32C"},
-	{"X-Amz-Checksum-Crc32", "CRC32"},
-	{"X-Amz-Checksum-Sha1", "SHA1"},
-	{"X-Amz-Checksum-Sha256", "SHA256"},
+// checksums are S3's algorithms, the headers with their values, and their
+// lengths in bytes; the cheapest to check first.
+var checksums = [...]struct {
+	header, algorithm string
+	size              int
+}{
+	{"X-Amz-Checksum-Crc64nvme", "CRC64NVME", 8},
+	{"X-Amz-Checksum-Crc32c", "CRC32C", 4},
+	{"X-Amz-Checksum-Crc32", "CRC32", 4},
+	{"X-Amz-Checksum-Sha1", "SHA1", 20},
+	{"X-Amz-Checksum-Sha256", "SHA256", 32},
+}
+
+// isSum reports whether v is a sum of so many bytes in base64. There are servers
+// that give another under an algorithm's name; nothing can be held to it.
+func isSum(v string, size int) bool {
+	return len(v) == base64.StdEncoding.EncodedLen(size) && strings.IndexByte(v, '-') < 0
 }
 
 // first reads a header by its canonical name.
@@ -109,7 +119,7 @@ func checksum(h http.Header) object.Checksum {
 		return object.Checksum{}
 	}
 	for _, c := range checksums {
-		if v := first(h, c.header); v != "" && strings.IndexByte(v, '-') < 0 {
+		if v := first(h, c.header); isSum(v, c.size) {
 			return object.Checksum{Algorithm: c.algorithm, Value: v}
 		}
 	}

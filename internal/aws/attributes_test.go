@@ -50,6 +50,10 @@ func TestAttributes(t *testing.T) {
 		"checksum said to be composite": {http.Header{
 			"X-Amz-Checksum-Crc32": {"AAAAAA=="}, "X-Amz-Checksum-Type": {"COMPOSITE"},
 		}, 1, object.Attributes{Size: 1}},
+		"checksum of another length": {http.Header{
+			"X-Amz-Checksum-Crc64nvme": {"AAAAAA=="}, "X-Amz-Checksum-Crc32": {"AAAAAA=="},
+		}, 1, object.Attributes{Size: 1, Checksum: object.Checksum{Algorithm: "CRC32", Value: "AAAAAA=="}}},
+		"checksum that is none": {http.Header{"X-Amz-Checksum-Crc64nvme": {"------------"}}, 1, object.Attributes{Size: 1}},
 		"other checksum": {http.Header{"X-Amz-Checksum-Sha256": {"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}}, 0, object.Attributes{
 			Checksum: object.Checksum{Algorithm: "SHA256", Value: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
 		}},

@@ -52,6 +52,9 @@ func (s *S3) Put(ctx context.Context, l object.Location, body []byte, opt store.
 
 // stored makes the answer of an upload, and checks it.
 func stored(c call, size int64, sum string, etag, version, crc *string) (store.Stored, error) {
+	if crc != nil && !isSum(*crc, crc64nvme.Size) {
+		crc = nil
+	}
 	if crc != nil && *crc != sum {
 		return store.Stored{}, fault.New(fault.Upload, c.op, c.where,
 			fmt.Errorf("stored with CRC64NVME %s, sent with %s", *crc, sum), "run it again")
