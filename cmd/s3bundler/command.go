@@ -90,7 +90,7 @@ func newCommand() *cobra.Command {
 	fs.VarP(&o.Fields, "fieldnames", "f", "the manifests' columns, as s3grouper was told")
 	fs.VarP(&o.MaxSize, "maxsize", "s", "copy objects larger than this instead of archiving them")
 	fs.BoolVarP(&o.Compress, "compress", "c", false, "compress archives with gzip, in blocks that can be read alone")
-	fs.IntVar(&o.Workers, "workers", o.Workers, "work on `N` manifests at once")
+	fs.IntVar(&o.Workers, "workers", o.Workers, "work on `N` manifests at once, or on as many as --memory is enough for")
 	fs.Var(&o.Memory, "memory", "hold so much of objects and archives in memory, in all workers together")
 	fs.IntVar(&o.InFlight, "in-flight", o.InFlight, "send up to `N` GETs at once, in all workers together")
 	fs.BoolVar(&o.requesterPays, "requester-pays", false, "agree to pay for requests to Requester Pays buckets")

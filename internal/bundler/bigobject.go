@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,15 +25,16 @@ type copies struct {
 	todo chan object.Object
 	done <-chan struct{} // closed when the bundle has ended early
 
-	mu      sync.Mutex
-	results []copied
+	mu           sync.Mutex
+	count, bytes int64 // copied
+	failed       []uncopied
 }
 
-// copied is what became of one big object.
-type copied struct {
-	object object.Object
-	attr   object.Attributes
-	err    error // a reason, if it could not be copied
+// uncopied is a big object that could not be copied, for a reason.
+type uncopied struct {
+	object   object.Object
+	modified time.Time
+	err      error
 }
 
 // start begins to copy what add is told, with workers in g. An error that is
@@ -53,7 +55,13 @@ func (c *copies) start(ctx context.Context, w *bundle, g *errgroup.Group, cancel
 					return err
 				}
 				c.mu.Lock()
-				c.results = append(c.results, copied{o, attr, err})
+				if err == nil {
+					c.count++
+					c.bytes += attr.Size
+					w.Progress.Rows.Add(1)
+				} else {
+					c.failed = append(c.failed, uncopied{o, attr.LastModified, err})
+				}
 				c.mu.Unlock()
 			}
 			return nil
@@ -129,17 +137,12 @@ func (w *bundle) copiedBefore(ctx context.Context, meta, to object.Location, att
 // addCopies counts the copies once all have ended; dead letters among them go
 // behind those of the members.
 func (w *bundle) addCopies() error {
-	slices.SortFunc(w.copies.results, func(a, b copied) int { return cmp.Compare(a.object.EncodedKey, b.object.EncodedKey) })
-	for _, c := range w.copies.results {
-		if c.err != nil {
-			if err := w.deadLetter(c.object, c.attr, c.err); err != nil {
-				return err
-			}
-			continue
+	w.result.Copied, w.result.CopiedBytes = w.copies.count, w.copies.bytes
+	slices.SortFunc(w.copies.failed, func(a, b uncopied) int { return cmp.Compare(a.object.EncodedKey, b.object.EncodedKey) })
+	for _, c := range w.copies.failed {
+		if err := w.deadLetter(c.object, object.Attributes{LastModified: c.modified}, c.err); err != nil {
+			return err
 		}
-		w.result.Copied++
-		w.result.CopiedBytes += c.attr.Size
-		w.Progress.Rows.Add(1)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"s3bundler/internal/archive"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/index"
+	"s3bundler/internal/layout"
 	"s3bundler/internal/manifest"
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
@@ -29,13 +30,11 @@ type bundle struct {
 
 	up      *upload.Writer
 	tar     *archive.Writer
-	index   index.Lines
+	index   record
 	pending []index.Row // members whose place is not known yet
 	failed  error       // of a line that placed could not add
-	letters index.Lines
-	// lettersSum is the CRC-64/NVME of their lines.
-	lettersSum uint64
-	copies     copies
+	letters record
+	copies  copies
 }
 
 // Bundle does the work for the manifest at m. That it was done before, for
@@ -112,6 +111,8 @@ func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error])
 			IfMatch: w.before.archiveETag, IfAbsent: w.before.archiveETag == "",
 		},
 	})
+	w.index, w.letters = w.record(ctx, w.result.Index), w.record(ctx, layout.DeadLetters(w.manifest))
+	defer w.abortRecords()
 	w.tar = archive.NewWriter(w.up, archive.Options{Compress: w.opt.Compress, Placed: w.placed})
 
 	var copying errgroup.Group
@@ -136,6 +137,23 @@ func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error])
 		return firstCause(ctx, err)
 	}
 	return w.publish(ctx)
+}
+
+// record begins the index that is to lie at a location.
+func (w *bundle) record(ctx context.Context, at object.Location) record {
+	return record{
+		ctx: ctx, st: w.st, at: at, limit: w.records, out: &w.outbox,
+		first: store.PutOptions{Headers: recordHeaders, Metadata: w.recordMetadata()},
+	}
+}
+
+// abortRecords ends what of index and dead letters was sent and not stored.
+func (w *bundle) abortRecords() {
+	for _, r := range []*record{&w.index, &w.letters} {
+		if err := r.abort(); err != nil {
+			w.log.Error(err.Error())
+		}
+	}
 }
 
 // firstCause is why ctx was cancelled, if it was, for what follows from that

@@ -1,6 +1,8 @@
 package bundler
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"time"
@@ -40,7 +42,8 @@ type Options struct {
 	// InFlight is how many GETs may be under way at once, in all bundles
 	// together.
 	InFlight int
-	// Workers is how many bundles run at once.
+	// Workers is how many bundles run at once; fewer do if Memory holds the
+	// parts of fewer archives.
 	Workers int
 }
 
@@ -54,6 +57,9 @@ type Bundler struct {
 	part  int // size of the archives' parts
 	ahead int // parts on their way besides the one that is filled
 
+	records int // bytes that the lines of an index may take, compressed
+	outbox  outbox
+
 	// Progress counts what is done. It may be read at any time.
 	Progress Progress
 }
@@ -66,17 +72,36 @@ func New(st store.Store, opt Options, log *slog.Logger) *Bundler {
 	if opt.InFlight == 0 {
 		opt.InFlight = DefaultInFlight
 	}
-	opt.Workers = max(opt.Workers, 1)
+	opt.Workers = atOnce(opt, log)
 	b := &Bundler{st: st, opt: opt, log: log}
-	// Half of the memory holds objects, half the parts of archives.
-	half := int64(opt.Memory) / 2
+	// Half of the memory holds objects, half the parts of archives, or more of
+	// it if there are many.
+	inParts := max(int64(opt.Memory)/2, int64(opt.Workers)*leastParts)
 	b.fetch = fetch.Options{
-		Budget:  fetch.NewBudget(half),
+		Budget:  fetch.NewBudget(int64(opt.Memory) - inParts),
 		Limiter: fetch.NewLimiter(opt.InFlight),
 		Stats:   &b.Progress.Fetch,
 	}
-	b.part, b.ahead = parts(half / int64(opt.Workers))
+	b.part, b.ahead = parts(inParts / int64(opt.Workers))
+	b.records = int(opt.Memory) / 16 / opt.Workers
 	return b
+}
+
+// leastParts is the least memory for the parts of one archive: one that is
+// filled while one is sent, and some for those of the archives that have to
+// keep a third, to take a large object back.
+const leastParts = 12 << 20
+
+// atOnce is how many bundles run at once. The memory for objects must hold a
+// chunk.
+func atOnce(opt Options, log *slog.Logger) int {
+	most := max(1, int((int64(opt.Memory)-fetch.Chunk)/leastParts))
+	if opt.Workers > most {
+		need := object.ByteSize(opt.Workers*leastParts + fetch.Chunk)
+		log.Log(context.Background(), LevelNotice, fmt.Sprintf(
+			"%d manifests are worked on at once, for which there is memory, and not %d; --memory %s is enough for them", most, opt.Workers, need))
+	}
+	return max(1, min(opt.Workers, most))
 }
 
 // parts divides memory for one archive into part buffers: large parts make

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"iter"
 
-	"github.com/minio/crc64nvme"
-
 	"s3bundler/internal/archive"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/fetch"
@@ -115,8 +113,8 @@ func (w *bundle) commit(it *fetch.Item) error {
 func (w *bundle) placed(p archive.Place) {
 	row := &w.pending[0]
 	row.Place = &p
-	if err := w.index.Add(row); err != nil && w.failed == nil {
-		w.failed = err
+	if err := w.index.add(row); err != nil && w.failed == nil {
+		w.failed = fault.As(fault.Upload, err)
 	}
 	*row = index.Row{}
 	if w.pending = w.pending[1:]; len(w.pending) == 0 {
@@ -167,6 +165,5 @@ func (w *bundle) letter(d index.DeadLetter) error {
 	w.result.DeadLetters[d.Reason]++
 	w.Progress.Rows.Add(1)
 	w.Progress.Skipped.Add(1)
-	w.lettersSum = crc64nvme.Update(w.lettersSum, d.Append(nil))
-	return w.letters.Add(&d)
+	return fault.As(fault.Upload, w.letters.add(&d))
 }

@@ -96,12 +96,12 @@ func (w *bundle) publish(ctx context.Context) error {
 	if err := w.check(ctx, stored); err != nil {
 		return err
 	}
-	index, err := w.storeIndex(ctx, stored.ETag)
+	index, err := w.storeIndex(stored.ETag)
 	if err != nil {
 		return err
 	}
 	if w.hasLetters() {
-		if err := w.storeLetters(ctx); err != nil {
+		if err := w.storeLetters(); err != nil {
 			return err
 		}
 		if err := w.still(ctx, w.result.Index, index.ETag); err != nil {
@@ -116,7 +116,7 @@ func (w *bundle) publish(ctx context.Context) error {
 // one again: it takes the place of lines that hold no more, and that of a
 // worker which is late with its own.
 func (w *bundle) hasLetters() bool {
-	return w.letters.Count() > 0 || w.before.promised || w.before.lettersETag != ""
+	return w.letters.count > 0 || w.before.promised || w.before.lettersETag != ""
 }
 
 // still checks that nobody has replaced what was stored.
@@ -151,27 +151,28 @@ func (w *bundle) check(ctx context.Context, sent store.Stored) error {
 		Hint: "run again"}
 }
 
+// recordHeaders are those of an index and a dead-letter index.
+var recordHeaders = []object.Pair{{Name: "Content-Type", Value: "text/csv"}}
+
+// recordMetadata says of an index which manifest it is of.
+func (w *bundle) recordMetadata() []object.Pair {
+	return []object.Pair{{Name: layout.Manifest, Value: w.address()}, {Name: layout.ManifestETag, Value: w.etag}}
+}
+
 // storeIndex stores the index of the archive with this ETag.
-func (w *bundle) storeIndex(ctx context.Context, archiveETag string) (store.Stored, error) {
-	lines, err := w.index.Reader()
-	if err != nil {
-		return store.Stored{}, fault.New(fault.Compress, "keep index", w.result.Index.String(), err, "")
-	}
-	defer lines.Close()
+func (w *bundle) storeIndex(archiveETag string) (store.Stored, error) {
 	opt := store.PutOptions{
-		Headers: []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
-		Metadata: []object.Pair{
-			{Name: layout.Manifest, Value: w.address()},
-			{Name: layout.ManifestETag, Value: w.etag},
-			{Name: layout.ArchiveETag, Value: archiveETag},
-			{Name: layout.DeadLetterCount, Value: strconv.Itoa(w.letters.Count())},
-		},
+		Headers: recordHeaders,
+		Metadata: append(w.recordMetadata(),
+			object.Pair{Name: layout.ArchiveETag, Value: archiveETag},
+			object.Pair{Name: layout.DeadLetterCount, Value: strconv.Itoa(w.letters.count)},
+		),
 		IfMatch: w.before.indexETag, IfAbsent: w.before.indexETag == "",
 	}
 	if w.hasLetters() {
 		opt.Metadata = append(opt.Metadata, w.lettersPair())
 	}
-	stored, err := w.st.Upload(ctx, w.result.Index, lines, opt)
+	stored, err := w.index.store(opt)
 	return stored, superseded(fault.As(fault.Upload, err))
 }
 
@@ -182,17 +183,12 @@ func (w *bundle) address() string {
 
 // lettersPair binds the dead-letter index to its index.
 func (w *bundle) lettersPair() object.Pair {
-	return object.Pair{Name: layout.DeadLetterSum, Value: object.CRC64NVME(w.lettersSum).Value}
+	return object.Pair{Name: layout.DeadLetterSum, Value: w.letters.sum().Value}
 }
 
-func (w *bundle) storeLetters(ctx context.Context) error {
-	lines, err := w.letters.Reader()
-	if err != nil {
-		return fault.New(fault.Compress, "keep dead letters", w.manifest.String(), err, "")
-	}
-	defer lines.Close()
-	_, err = w.st.Upload(ctx, layout.DeadLetters(w.manifest), lines, store.PutOptions{
-		Headers:  []object.Pair{{Name: "Content-Type", Value: "text/csv"}},
+func (w *bundle) storeLetters() error {
+	_, err := w.letters.store(store.PutOptions{
+		Headers:  recordHeaders,
 		Metadata: []object.Pair{{Name: layout.ManifestETag, Value: w.etag}, w.lettersPair()},
 		IfMatch:  w.before.lettersETag, IfAbsent: w.before.lettersETag == "",
 	})

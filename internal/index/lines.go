@@ -7,37 +7,35 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Lines holds the lines of an index until the archive they describe is
-// stored. It keeps them compressed, at about a sixth of their size, so that a
-// manifest of millions of rows needs no disk. It belongs to one goroutine.
+// Lines holds the text of an index until the archive it describes is stored.
+// It keeps it compressed, at about a sixth of its size, so that a manifest of
+// millions of rows needs no disk. It belongs to one goroutine.
 type Lines struct {
-	buf   bytes.Buffer
-	enc   *zstd.Encoder
-	count int
-	line  []byte
+	buf  bytes.Buffer
+	enc  *zstd.Encoder
+	size int64
 }
 
-// Appender is a line that knows how it is written.
-type Appender interface{ Append(dst []byte) []byte }
-
-// Add adds one line.
-func (l *Lines) Add(a Appender) error {
+// Write adds lines.
+func (l *Lines) Write(p []byte) (int, error) {
 	if l.enc == nil {
 		enc, err := zstd.NewWriter(&l.buf, zstd.WithEncoderLevel(zstd.SpeedFastest),
 			zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		l.enc = enc
 	}
-	l.line = a.Append(l.line[:0])
-	l.count++
-	_, err := l.enc.Write(l.line)
-	return err
+	n, err := l.enc.Write(p)
+	l.size += int64(n)
+	return n, err
 }
 
-// Count is the number of lines.
-func (l *Lines) Count() int { return l.count }
+// Size is that of the lines in bytes.
+func (l *Lines) Size() int64 { return l.size }
+
+// Memory is how many bytes they take, compressed.
+func (l *Lines) Memory() int { return l.buf.Len() }
 
 // Reader gives the lines as they stand in an index. No line may be added after
 // it. The caller closes it.
