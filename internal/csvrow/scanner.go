@@ -17,7 +17,8 @@ const firstBuffer = 64 << 10
 
 // Scanner reads rows. It agrees with encoding/csv on every input that
 // encoding/csv reads without an error, and like it skips blank lines. Unlike
-// it, it goes on with the next line after a row that is no CSV.
+// it, it goes on with the next line after a row that is no CSV, and passes over
+// a UTF-8 byte order mark at the start.
 //
 // A Scanner belongs to one goroutine.
 type Scanner struct {
@@ -25,6 +26,7 @@ type Scanner struct {
 	buf        []byte
 	start, end int   // buf[start:end] is read and not yet handed out
 	readErr    error // from r; comes after buf[start:end]
+	begun      bool  // the start has been looked at
 	line       int   // number of the line at start, from 1
 	rowLine    int
 	row        []byte
@@ -54,6 +56,9 @@ func (e *RowError) Unwrap() error { return e.Err }
 // The error is io.EOF after the last row, a *RowError for a row that is no
 // CSV, and otherwise what the reader returned, which ends the rows too.
 func (s *Scanner) Next() ([][]byte, error) {
+	if !s.begun {
+		s.begin()
+	}
 	for {
 		at := bytes.IndexByte(s.buf[s.start:s.end], '\n')
 		if at < 0 {
@@ -76,6 +81,19 @@ func (s *Scanner) Next() ([][]byte, error) {
 			return s.fields, nil
 		}
 		return s.unusual()
+	}
+}
+
+// byteOrderMark is what some programs write in front of UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
+func (s *Scanner) begin() {
+	s.begun = true
+	for s.end < len(byteOrderMark) && s.readErr == nil {
+		s.fill()
+	}
+	if bytes.HasPrefix(s.buf[:s.end], []byte(byteOrderMark)) {
+		s.start = len(byteOrderMark)
 	}
 }
 

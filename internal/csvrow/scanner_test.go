@@ -126,6 +126,7 @@ func FuzzNext(f *testing.F) {
 	for _, seed := range []string{
 		"", "\n", "\r", "a,b\n", "\"a\",\"b\"\r\n", "\"a\"\"b\",c\n", "\"a\nb\"\n", "\"a\r\nb\"\n",
 		"a\"b\n", "\"a\"b\n", "\"a", "\"a\n\nb", ",\n,,", "\"\"\n\"\"\"\"", "a\rb\nc\r\r\n", "\xff\x00,\"\xfe\"",
+		"\xef\xbb\xbfa,b\n", "\xef\xbb\xbf\"a\",b\n", "\xef\xbb", "\xef\xbb\xbf", "\xef\xbb\xbf\xef\xbb\xbfa\n",
 	} {
 		f.Add(seed)
 	}
@@ -133,7 +134,7 @@ func FuzzNext(f *testing.F) {
 		if len(text) >= MaxRow {
 			t.Skip("longer than a row may be")
 		}
-		want := csv.NewReader(strings.NewReader(text))
+		want := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\xef\xbb\xbf")))
 		want.FieldsPerRecord = -1
 		got := NewScanner(iotest.HalfReader(strings.NewReader(text)))
 		for n := 1; ; n++ {

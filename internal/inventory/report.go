@@ -4,6 +4,7 @@
 package inventory
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -61,11 +62,11 @@ func (r Report) Size() (sum int64) {
 }
 
 type reportJSON struct {
-	SourceBucket      string `json:"sourceBucket"`
-	Version           string `json:"version"`
-	CreationTimestamp string `json:"creationTimestamp"`
-	FileFormat        string `json:"fileFormat"`
-	FileSchema        string `json:"fileSchema"`
+	SourceBucket      string          `json:"sourceBucket"`
+	Version           string          `json:"version"`
+	CreationTimestamp json.RawMessage `json:"creationTimestamp"`
+	FileFormat        string          `json:"fileFormat"`
+	FileSchema        string          `json:"fileSchema"`
 	Files             []struct {
 		Key  string `json:"key"`
 		Size *int64 `json:"size"`
@@ -103,7 +104,7 @@ func parseReport(data []byte, at object.Location) (_ Report, hint string, err er
 			fmt.Errorf("its data files have the format %q, and only CSV can be read", in.FileFormat)
 	}
 	out := Report{Location: at, SourceBucket: in.SourceBucket}
-	if ms, err := strconv.ParseInt(in.CreationTimestamp, 10, 64); err == nil {
+	if ms, err := strconv.ParseInt(string(bytes.Trim(in.CreationTimestamp, `"`)), 10, 64); err == nil {
 		out.Created = time.UnixMilli(ms).UTC()
 	}
 	if out.Schema, err = ParseSchema(in.FileSchema); err != nil {

@@ -44,6 +44,21 @@ func TestReadReport(t *testing.T) {
 	}
 }
 
+// TestReadReportCreated: a report is good whatever its timestamp, which tells
+// nothing that is needed.
+func TestReadReportCreated(t *testing.T) {
+	when := time.Date(2017, 3, 30, 18, 6, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		`"1490897160000"`: when, `1490897160000`: when, `"yesterday"`: {}, `null`: {}, `{}`: {}, `1e400`: {},
+	} {
+		report := strings.Replace(golden(t, "manifest.json"), `"1490897160000"`, text, 1)
+		r, err := ReadReport(strings.NewReader(report), at)
+		if err != nil || !r.Created.Equal(want) {
+			t.Errorf("%s: created %v, %v; want %v", text, r.Created, err, want)
+		}
+	}
+}
+
 func TestReadReportRefuses(t *testing.T) {
 	good := golden(t, "manifest.json")
 	change := func(old, new string) string {

@@ -96,6 +96,9 @@ func TestBrokenRows(t *testing.T) {
 		{"src1," + strings.Repeat("%20", 1024) + ",1", [3]string{}, ""},
 		{"src1," + strings.Repeat("k", 2<<20) + ",1", [3]string{"src1", strings.Repeat("k", 4096-5), ""}, "the row is longer than 1 MiB"},
 		{"src1," + strings.Repeat("k", 9000) + ",1", [3]string{"src1", strings.Repeat("k", 4096), "1"}, "the key is longer than 1,024 bytes"},
+		{"a/b,k,1", [3]string{"a/b", "k", "1"}, `"a/b" is no bucket's name`},
+		{" src1,k,1", [3]string{" src1", "k", "1"}, `" src1" is no bucket's name`},
+		{"My_Old.Bucket-1,k,1", [3]string{}, ""},
 		{strings.Repeat("b", 256) + ",k,1", [3]string{strings.Repeat("b", 256), "k", "1"}, "the bucket's name is longer than 255 bytes"},
 	} {
 		for _, err := range Read(strings.NewReader(c.row+"\n"), DefaultFields()) {

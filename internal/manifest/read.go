@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"s3bundler/internal/csvrow"
@@ -163,6 +164,8 @@ func check(o *object.Object) error {
 		return errors.New("the key is empty")
 	case len(o.Key) > maxKey:
 		return errors.New("the key is longer than 1,024 bytes")
+	case strings.ContainsFunc(o.Bucket, notInBuckets):
+		return fmt.Errorf("%.40q is no bucket's name", o.Bucket)
 	case len(o.Bucket) > maxName:
 		return errors.New("the bucket's name is longer than 255 bytes")
 	case len(o.VersionID) > maxKey:
@@ -172,6 +175,10 @@ func check(o *object.Object) error {
 	}
 	return nil
 }
+
+// notInBuckets are characters that stand in no bucket's name, not even in one
+// of old, and would make another request of one for an object in it.
+func notInBuckets(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/\\?#%", r) }
 
 // S3's limits are 1,024 bytes for a key and a version ID, and 255 for the
 // bucket names of old. Objects are held by thousands, so that rows beyond them
