@@ -25,20 +25,20 @@ func TestGetterServes(t *testing.T) {
 		return &url.URL{Scheme: "http", Host: "proxy.test:3128"}, nil
 	}
 	for name, tt := range map[string]struct {
-		endpoint endpoint
+		endpoint *endpoint
 		proxy    func(*http.Request) (*url.URL, error)
 		want     bool
 	}{
-		"no proxy":         {endpoint{scheme: "https", host: "b.test"}, nil, true},
-		"foreign":          {endpoint{scheme: "https", host: "b.test", foreign: true}, nil, false},
-		"proxy":            {endpoint{scheme: "https", host: "b.test"}, proxied, false},
-		"proxy, port":      {endpoint{scheme: "http", host: "b.test:9000"}, proxied, false},
-		"not by the proxy": {endpoint{scheme: "http", host: "direct.test:9000"}, proxied, true},
-		"foreign, direct":  {endpoint{scheme: "http", host: "direct.test", foreign: true}, proxied, false},
-		"broken":           {endpoint{scheme: "http", host: "broken.test"}, proxied, false},
+		"no proxy":         {&endpoint{scheme: "https", host: "b.test"}, nil, true},
+		"foreign":          {&endpoint{scheme: "https", host: "b.test", foreign: true}, nil, false},
+		"proxy":            {&endpoint{scheme: "https", host: "b.test"}, proxied, false},
+		"proxy, port":      {&endpoint{scheme: "http", host: "b.test:9000"}, proxied, false},
+		"not by the proxy": {&endpoint{scheme: "http", host: "direct.test:9000"}, proxied, true},
+		"foreign, direct":  {&endpoint{scheme: "http", host: "direct.test", foreign: true}, proxied, false},
+		"broken":           {&endpoint{scheme: "http", host: "broken.test"}, proxied, false},
 	} {
 		g := getter{proxy: tt.proxy}
-		if got := g.serves(&tt.endpoint); got != tt.want {
+		if got := g.serves(tt.endpoint); got != tt.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
