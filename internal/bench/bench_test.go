@@ -61,7 +61,7 @@ func example() report {
 			{work: "c", what: "CPU", unit: microseconds, ours: 51, floor: 28, ratio: measured{1.8}, bound: atMost(1.5)},
 			{work: "d", what: "resident memory", unit: size, ours: 200 << 20, bound: atMost(256 << 20)},
 		},
-		cost:    cost{bundleCPU: 36e-6, groupCPU: 0.36e-6, requests: requests{Gets: 65_065, Puts: 64}, objects: 65_000, delayed: 8000},
+		cost:    cost{bundleCPU: 36e-6, groupCPU: 0.36e-6, requests: requests{Gets: 65_065, Puts: 62, Lists: 2}, objects: 65_000, delayed: 8000},
 		scale:   full(5),
 		machine: machine{processor: "P", processors: 2, goVersion: "go", commit: "c", date: time.Unix(0, 0).UTC()},
 	}
@@ -96,7 +96,7 @@ func TestMarkdown(t *testing.T) {
 		"| c | CPU | 51.0 µs | 28.0 µs | 1.80 | 1.80–1.80 | ≤ 1.5 | missed |\n",
 		"| d | resident memory | 200 MiB |  |  |  | ≤ 256 MiB | met |\n",
 		"| GET and HEAD requests | 1,001,000,000 | 400.40 |\n",
-		"| PUT and POST requests | 1,000,000 | 5.00 |\n",
+		"| PUT, POST and LIST requests | 1,000,000 | 5.00 |\n",
 		"| vCPU-hours of s3bundler | 10.0 | 0.43 |\n",
 		"| as many GETs in flight as keep them busy | 5.00 | 0.625 | 0.156 | 0.039 |\n",
 		"| one worker to 2 vCPUs, its defaults, 30 ms to the first byte | 34.7 | 4.34 | 1.09 | 0.271 |\n",

@@ -36,7 +36,8 @@ func (c *cost) write(w io.Writer, s scale, m machine) {
 	p := prices()
 	manifests := math.Ceil(billion / c.objects)
 	per := billion / c.objects
-	gets, puts := float64(c.requests.Gets)*per, (float64(c.requests.Puts)+1)*per // and the manifest itself
+	gets := float64(c.requests.Gets) * per
+	puts := float64(c.requests.Puts+c.requests.Lists+1) * per // and the manifest itself
 	hours, grouping := c.bundleCPU*billion/3600, c.groupCPU*billion/3600
 	lines := []struct {
 		what    string
@@ -44,7 +45,7 @@ func (c *cost) write(w io.Writer, s scale, m machine) {
 		dollars float64
 	}{
 		{"GET and HEAD requests", count(int64(gets)), gets * p.get},
-		{"PUT and POST requests", count(int64(puts)), puts * p.put},
+		{"PUT, POST and LIST requests", count(int64(puts)), puts * p.put},
 		{"rows of an S3 Inventory", count(int64(billion)), billion * p.listed},
 		{"requests to SQS", count(int64(manifests * queueCalls)), manifests * queueCalls * p.message},
 		{"vCPU-hours of s3bundler", digits(hours), hours * p.vCPUHour},

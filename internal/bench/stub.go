@@ -26,6 +26,7 @@ type stub struct {
 type requests struct {
 	Gets  int64         `json:"gets"`
 	Puts  int64         `json:"puts"`
+	Lists int64         `json:"lists"`
 	Bytes int64         `json:"bytes"`
 	CPU   time.Duration `json:"cpu"`
 }

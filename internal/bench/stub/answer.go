@@ -25,7 +25,7 @@ func (a *answer) do() error {
 			a.s.gets.Add(1)
 			return a.get()
 		}
-		a.s.puts.Add(1)
+		a.s.lists.Add(1)
 		if string(a.method) == "GET" {
 			return a.list()
 		}

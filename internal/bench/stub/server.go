@@ -13,7 +13,8 @@ import (
 // Counts are requests by what they cost, since they were last asked for.
 type Counts struct {
 	Gets  int64 `json:"gets"`  // GET, HEAD
-	Puts  int64 `json:"puts"`  // PUT, POST, lists
+	Puts  int64 `json:"puts"`  // PUT, POST
+	Lists int64 `json:"lists"` // of a bucket, at the price of a PUT
 	Bytes int64 `json:"bytes"` // of bodies sent
 	// CPU is this process's processor time in nanoseconds.
 	CPU int64 `json:"cpu"`
@@ -25,7 +26,7 @@ type server struct {
 	room  []byte            // for discard
 	kept  *keeper
 
-	gets, puts, sent atomic.Int64
+	gets, puts, lists, sent atomic.Int64
 
 	mu      sync.RWMutex
 	sources map[string]*source // by bucket
@@ -135,5 +136,5 @@ func (s *server) shelf(bucket []byte) *shelf {
 
 // counts gives the counts and begins anew.
 func (s *server) counts() Counts {
-	return Counts{Gets: s.gets.Swap(0), Puts: s.puts.Swap(0), Bytes: s.sent.Swap(0)}
+	return Counts{Gets: s.gets.Swap(0), Puts: s.puts.Swap(0), Lists: s.lists.Swap(0), Bytes: s.sent.Swap(0)}
 }

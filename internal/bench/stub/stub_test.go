@@ -112,7 +112,7 @@ func TestObjects(t *testing.T) {
 			t.Errorf("%s: %d objects", tt.bucket, n)
 		}
 	}
-	if c := ask(); c.Gets < 18 || c.Bytes < 3*140_000_000 || c.CPU <= 0 || c.Puts != 0 {
+	if c := ask(); c.Gets < 18 || c.Bytes < 3*140_000_000 || c.CPU <= 0 || c.Puts != 0 || c.Lists != 0 {
 		t.Errorf("counted %+v", c)
 	}
 	if c := ask(); c.Gets != 0 || c.Bytes != 0 {
