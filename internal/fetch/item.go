@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"hash"
 	"io"
 
 	"s3bundler/internal/fault"
@@ -48,6 +49,9 @@ type large struct {
 	size   int64
 	etag   string
 	err    error
+	// md5 is that of the pieces that are summed; nil if none is needed. It
+	// passes from each piece's reader to the next's, then to the consumer.
+	md5 hash.Hash
 }
 
 // piece is a run of an object's bytes with its own request.
@@ -57,6 +61,7 @@ type piece struct {
 	n        int    // bytes read
 	err      error
 	done     chan struct{} // closed when it is read; an object's only piece has answered
+	summed   chan struct{} // closed when large.md5 has it; nil for an object's only piece
 }
 
 // buffer gives the memory that was reserved for p. What waits for its turn has
@@ -93,6 +98,9 @@ var ErrWrite = errors.New("write")
 // ETag.
 func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 	it.sum = newDigest(&it.Attr)
+	if it.large != nil && !it.consumed {
+		it.sum.md5 = nil // who reads the pieces makes it
+	}
 	emit := func(p []byte) error {
 		for len(p) > 0 {
 			step := p[:min(len(p), cached)]
@@ -122,7 +130,7 @@ func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 func (it *Item) pieces(emit func([]byte) error) error {
 	take := func(p *piece) error {
 		<-p.done
-		defer it.s.release(p)
+		defer it.release(p)
 		if p.err != nil || p.n == 0 {
 			return p.err
 		}
@@ -141,7 +149,16 @@ func (it *Item) pieces(emit func([]byte) error) error {
 			return err
 		}
 	}
+	it.sum.md5 = it.large.md5
 	return nil
+}
+
+// release frees a piece when nobody reads it.
+func (it *Item) release(p *piece) {
+	if p.summed != nil {
+		<-p.summed
+	}
+	it.s.release(p)
 }
 
 // tail reads what is left from offset on, one chunk after the other.
@@ -174,13 +191,13 @@ func (it *Item) discard() {
 	}
 	if it.first != nil {
 		<-it.first.done
-		it.s.release(it.first)
+		it.release(it.first)
 		it.first = nil
 	}
 	if it.large != nil {
 		for p := range it.large.more {
 			<-p.done
-			it.s.release(p)
+			it.release(p)
 		}
 	}
 	<-it.answered
@@ -224,7 +241,7 @@ func (it *Item) readSmall(w *worker) {
 // its own, started by spawn.
 func (it *Item) readFirst(w *worker, spawn func(func())) {
 	l, p := it.large, it.first // the consumer may take the piece from the item
-	defer close(p.done)
+	defer close(p.summed)
 	answered := false
 	p.n, p.err = w.fill(it.ctx, part{object: it.unpinned()}, w.buffer(p), func(a object.Attributes) {
 		answered = true
@@ -236,6 +253,11 @@ func (it *Item) readFirst(w *worker, spawn func(func())) {
 		it.Err, l.err = p.err, p.err
 		close(l.pinned)
 		close(it.answered)
+	}
+	close(p.done)
+	<-it.answered // tells what there is to check against
+	if l.md5 = newDigest(&it.Attr).md5; l.md5 != nil && p.err == nil {
+		l.md5.Write(p.buf[:p.n])
 	}
 }
 
@@ -254,19 +276,25 @@ func (it *Item) describe() {
 	it.readTags()
 }
 
-// readNext fetches piece number i.
-func (it *Item) readNext(w *worker, p *piece, i int) {
-	defer close(p.done)
+// readNext fetches piece number i, which comes behind before.
+func (it *Item) readNext(w *worker, p, before *piece, i int) {
+	defer close(p.summed)
 	l := it.large
 	<-l.pinned
-	offset := int64(i) * Chunk
-	if l.err != nil || offset >= l.size {
-		p.err = l.err
-		return
+	p.err = l.err
+	if offset := int64(i) * Chunk; l.err == nil && offset < l.size {
+		o := it.Object
+		o.ETag = l.etag
+		p.n, p.err = w.fill(it.ctx, part{object: o, offset: offset}, w.buffer(p), func(object.Attributes) {})
 	}
-	o := it.Object
-	o.ETag = l.etag
-	p.n, p.err = w.fill(it.ctx, part{object: o, offset: offset}, w.buffer(p), func(object.Attributes) {})
+	close(p.done)
+	// The sum takes longer than all else that is done with a byte, and cannot
+	// be made of pieces apart. Here several objects' are made at once, ahead
+	// of the consumer.
+	<-before.summed
+	if l.md5 != nil && p.err == nil {
+		l.md5.Write(p.buf[:p.n])
+	}
 }
 
 func (it *Item) readTags() {

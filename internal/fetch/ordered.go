@@ -100,9 +100,10 @@ type ordering struct {
 
 // task is one read: of an object, or of a piece of a large one.
 type task struct {
-	item  *Item
-	piece *piece // nil for an object that fits one
-	n     int    // the piece's number
+	item   *Item
+	piece  *piece // nil for an object that fits one
+	before *piece // the one before it
+	n      int    // the piece's number
 }
 
 // dispatch reserves memory and starts the reads, in order, until ctx ends.
@@ -119,10 +120,14 @@ func (o *ordering) dispatch(ctx context.Context, objs iter.Seq2[object.Object, e
 				return
 			}
 		}
+		var first *piece
+		if e.item != nil {
+			first = e.item.first // the consumer takes it
+		}
 		// The queue is read to its end, so this never waits for ever.
 		o.queue <- e
 		if e.item != nil && e.item.large != nil {
-			o.startMore(e.item)
+			o.startMore(e.item, first)
 		}
 	}
 }
@@ -142,7 +147,7 @@ func (o *ordering) start(ctx context.Context, obj object.Object) *Item {
 		o.give(task{item: it})
 		return it
 	}
-	it.first.done = make(chan struct{})
+	it.first.done, it.first.summed = make(chan struct{}), make(chan struct{})
 	l := &large{more: make(chan *piece, o.source.budget.size/Chunk), pinned: make(chan struct{})}
 	it.ctx, l.cancel = context.WithCancelCause(ctx)
 	it.large = l
@@ -173,24 +178,25 @@ func (o *ordering) work() {
 		case t.n == 0:
 			t.item.readFirst(&w, o.reads.Go)
 		default:
-			t.item.readNext(&w, t.piece, t.n)
+			t.item.readNext(&w, t.piece, t.before, t.n)
 		}
 	}
 }
 
-// startMore begins to read the other pieces of a large object, as far as its
-// listed size goes. The item is in the queue already, so that its consumer
+// startMore begins to read the pieces of a large object behind the first, as
+// far as its listed size goes. The item is in the queue already, so that its consumer
 // frees the memory that is waited for here.
-func (o *ordering) startMore(it *Item) {
+func (o *ordering) startMore(it *Item, before *piece) {
 	defer close(it.large.more)
 	for i := 1; int64(i)*Chunk < it.Object.Size; i++ {
 		p := o.source.reserve(it.ctx, min(it.Object.Size-int64(i)*Chunk, Chunk))
 		if p == nil {
 			return
 		}
-		p.done = make(chan struct{})
+		p.done, p.summed = make(chan struct{}), make(chan struct{})
 		it.large.more <- p // has room for all that the budget lets through
-		o.give(task{it, p, i})
+		o.give(task{it, p, before, i})
+		before = p
 	}
 }
 
