@@ -166,7 +166,7 @@ func (g *getter) send(ctx context.Context, e *endpoint, o object.Object, r store
 	}
 	b = append(b, "\r\n\r\n"...)
 	*buf = b
-	res, err := g.client.Do(ctx, e.origin(), b)
+	res, err := g.client.Do(ctx, e.origin(), b, nil)
 	if err != nil {
 		return nil, &sendError{err}
 	}

@@ -31,11 +31,15 @@ const crcName = "CRC64NVME"
 func (s *S3) Put(ctx context.Context, l object.Location, body []byte, opt store.PutOptions) (store.Stored, error) {
 	c := write("PutObject", "", l)
 	sum := encodeCRC(crc64nvme.Checksum(body))
-	if h, err := s.putOwn(ctx, l, body, sum, opt); err == nil {
-		etag, version, crc := h.Get("Etag"), h.Get("X-Amz-Version-Id"), h.Get("X-Amz-Checksum-Crc64nvme")
-		return stored(c, int64(len(body)), sum, &etag, &version, str(crc))
-	} else if err != errOther {
-		return store.Stored{}, exists(fail(ctx, c, err), opt)
+	if len(body) <= ownPut {
+		h, err := s.putOwn(ctx, put{to: l, body: body, sum: sum, opt: opt})
+		if err == nil {
+			etag, version, crc := h.Get("Etag"), h.Get("X-Amz-Version-Id"), h.Get("X-Amz-Checksum-Crc64nvme")
+			return stored(c, int64(len(body)), sum, &etag, &version, str(crc))
+		}
+		if err != errOther {
+			return store.Stored{}, exists(fail(ctx, c, err), opt)
+		}
 	}
 	in := &s3.PutObjectInput{
 		Bucket: &l.Bucket, Key: &l.Key, Body: bytes.NewReader(body), ContentLength: awssdk.Int64(int64(len(body))),

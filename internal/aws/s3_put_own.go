@@ -15,33 +15,45 @@ import (
 )
 
 const (
-	// ownPut is up to how many bytes a PUT is signed and sent without the SDK's
-	// client: of a larger one that is a small part of the cost, and it asks
-	// with Expect: 100-continue before it sends them.
+	// ownPut is up to how many bytes an object is signed and sent without the
+	// SDK's client: of a larger one that is a small part of the cost, and it
+	// asks with Expect: 100-continue before it sends them, in vain if the
+	// object is there and must not be.
 	ownPut = 256 << 10
-	// putPatience is how long the answer to such a PUT may take.
+	// putPatience is how long the answer to a PUT may take, besides the time
+	// that its body takes at putRate.
 	putPatience = 30 * time.Second
+	putRate     = 64 << 10 // bytes per second
 )
+
+// put is a PUT of bytes in memory.
+type put struct {
+	to    object.Location
+	query string // as it is signed
+	body  []byte
+	sum   string // its CRC64NVME, as S3 writes it
+	opt   store.PutOptions
+}
 
 // errOther says that a PUT is for the SDK's client: it is unusual, or its first
 // attempt failed in a way that another may mend.
 var errOther = errors.New("not done")
 
-// putOwn makes one attempt to store a small body, as Open reads. Its error is
-// errOther or the refusal of S3.
-func (s *S3) putOwn(ctx context.Context, l object.Location, body []byte, sum string, opt store.PutOptions) (http.Header, error) {
-	if s.sdkGet || len(body) > ownPut || l.Bucket == "" || l.Key == "" {
+// putOwn makes one attempt at a PUT, as Open reads. Its error is errOther or
+// the refusal of S3.
+func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
+	if s.sdkGet || p.to.Bucket == "" || p.to.Key == "" {
 		return nil, errOther
 	}
-	ctx, cancel := context.WithTimeout(ctx, putPatience)
+	ctx, cancel := context.WithTimeout(ctx, putPatience+time.Duration(len(p.body)/putRate)*time.Second)
 	defer cancel()
-	b := s.buckets.get(l.Bucket)
+	b := s.buckets.get(p.to.Bucket)
 	for moved, skewed := false, false; ; {
 		e, err := b.in(ctx, s)
 		if err != nil || !e.own {
 			return nil, errOther
 		}
-		res, err := s.get.put(ctx, e, l.Key, body, sum, opt)
+		res, err := s.get.put(ctx, e, p)
 		if err != nil {
 			return nil, errOther
 		}
@@ -74,7 +86,7 @@ func (s *S3) putOwn(ctx context.Context, l object.Location, body []byte, sum str
 }
 
 // put sends a PUT and waits for the head of its answer.
-func (g *getter) put(ctx context.Context, e *endpoint, key string, body []byte, sum string, opt store.PutOptions) (*http.Response, error) {
+func (g *getter) put(ctx context.Context, e *endpoint, p put) (*http.Response, error) {
 	now := time.Now().Add(time.Duration(g.skew.Load()))
 	sign, date, err := e.signer(ctx, g.credentials, now)
 	if err != nil {
@@ -89,30 +101,30 @@ func (g *getter) put(ctx context.Context, e *endpoint, key string, body []byte, 
 	add("host", e.host)
 	add("x-amz-content-sha256", unsignedPayload)
 	add("x-amz-date", date)
-	add("x-amz-checksum-crc64nvme", sum)
+	add("x-amz-checksum-crc64nvme", p.sum)
 	add("x-amz-security-token", sign.credentials.SessionToken)
-	add("x-amz-storage-class", opt.StorageClass)
-	if t := tagging(opt.Tags); t != nil {
+	add("x-amz-storage-class", p.opt.StorageClass)
+	if t := tagging(p.opt.Tags); t != nil {
 		add("x-amz-tagging", *t)
 	}
 	if g.payer {
 		add("x-amz-request-payer", "requester")
 	}
-	if ifNoneMatch, ifMatch := conditions(opt); ifNoneMatch != nil {
+	if ifNoneMatch, ifMatch := conditions(p.opt); ifNoneMatch != nil {
 		add("if-none-match", *ifNoneMatch)
 	} else if ifMatch != nil {
 		add("if-match", *ifMatch)
 	}
 	typed := false
-	for _, p := range opt.Headers {
-		typed = typed || strings.EqualFold(p.Name, "Content-Type")
-		fields = append(fields, field{strings.ToLower(p.Name), p.Value})
+	for _, h := range p.opt.Headers {
+		typed = typed || strings.EqualFold(h.Name, "Content-Type")
+		fields = append(fields, field{strings.ToLower(h.Name), h.Value})
 	}
 	if !typed {
 		add("content-type", "application/octet-stream") // as the SDK does
 	}
-	for _, p := range opt.Metadata {
-		fields = append(fields, field{"x-amz-meta-" + strings.ToLower(p.Name), p.Value})
+	for _, m := range p.opt.Metadata {
+		fields = append(fields, field{"x-amz-meta-" + strings.ToLower(m.Name), m.Value})
 	}
 	if !sortFields(fields) {
 		return nil, errOther
@@ -122,17 +134,24 @@ func (g *getter) put(ctx context.Context, e *endpoint, key string, body []byte, 
 	defer g.requests.Put(buf)
 	b := append((*buf)[:0], "PUT "...)
 	b = append(append(b, e.path...), '/')
-	b = appendPath(b, key)
+	b = appendPath(b, p.to.Key)
 	path := b[len("PUT "):]
+	if p.query != "" {
+		b = append(append(b, '?'), p.query...)
+	}
 	b = append(b, " HTTP/1.1\r\n"...)
 	for _, f := range fields {
 		b = append(append(append(append(b, f.name...), ": "...), f.value...), "\r\n"...)
 	}
 	b = append(b, "User-Agent: "+userAgent+"\r\nContent-Length: "...)
-	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = strconv.AppendInt(b, int64(len(p.body)), 10)
 	b = append(b, "\r\nAuthorization: "...)
-	b = sign.appendPutAuthorization(b, path, fields, date)
-	b = append(append(b, "\r\n\r\n"...), body...)
+	b = sign.appendPutAuthorization(b, path, p.query, fields, date)
+	b = append(b, "\r\n\r\n"...)
+	rest := p.body
+	if len(rest) <= ownPut { // cheaper to copy than to send apart
+		b, rest = append(b, rest...), nil
+	}
 	*buf = b
-	return g.client.Do(ctx, e.origin(), b)
+	return g.client.Do(ctx, e.origin(), b, rest)
 }

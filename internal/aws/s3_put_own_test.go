@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/google/go-cmp/cmp"
+	"github.com/minio/crc64nvme"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
@@ -37,11 +39,13 @@ func TestPutRequest(t *testing.T) {
 		opt      store.PutOptions
 		settings Settings
 		token    string
+		part     bool
 	}{
 		"plain":     {key: "logs/1.bin"},
 		"odd key":   {key: "/a//b/../ +%?#é\n"},
 		"full":      {key: "k", opt: full, settings: Settings{RequesterPays: true}, token: "IQoJ="},
 		"condition": {key: "k", opt: store.PutOptions{IfMatch: "abc"}},
+		"part":      {key: "a b/c", part: true, settings: Settings{RequesterPays: true}, token: "IQoJ="},
 		"spaces":    {key: "k", opt: store.PutOptions{Metadata: []object.Pair{{Name: "n", Value: "a  b"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,14 +55,23 @@ func TestPutRequest(t *testing.T) {
 					body, _ := io.ReadAll(r.Body)
 					h := r.Header.Clone()
 					h.Set("Body", string(body))
-					h.Set("Uri", strings.TrimSuffix(strings.Replace(r.RequestURI, "x-id=PutObject", "", 1), "?"))
+					h.Set("Uri", regexp.MustCompile(`[?&]x-id=\w+`).ReplaceAllString(r.RequestURI, ""))
 					sent[sdk] = h
 					w.Header().Set("Etag", `"abc-2"`)
 					w.Header().Set("X-Amz-Version-Id", "v1")
 				})
 				t.Setenv("AWS_SESSION_TOKEN", tt.token)
 				tt.settings.SDKGet = sdk
-				st, err := newS3(t, endpoint, tt.settings).Put(t.Context(), object.Location{Bucket: "b", Key: tt.key}, []byte("hello"), tt.opt)
+				s, l := newS3(t, endpoint, tt.settings), object.Location{Bucket: "b", Key: tt.key}
+				if tt.part {
+					sum := object.CRC64NVME(crc64nvme.Checksum([]byte("hello")))
+					part, err := s.UploadPart(t.Context(), l, "a+/b~", 7, []byte("hello"), sum)
+					if err != nil || part != (store.Part{Number: 7, ETag: `"abc-2"`, Checksum: sum}) {
+						t.Fatalf("%+v, %v", part, err)
+					}
+					continue
+				}
+				st, err := s.Put(t.Context(), l, []byte("hello"), tt.opt)
 				if err != nil || st != (store.Stored{ETag: "abc-2", VersionID: "v1", Size: 5}) {
 					t.Fatalf("%+v, %v", st, err)
 				}
@@ -85,12 +98,13 @@ func TestPutAuthorizationIsTheSDKs(t *testing.T) {
 	at := time.Date(2026, 11, 23, 11, 36, 13, 0, time.UTC)
 	c := awssdk.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "t"}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	const query = "partNumber=7&uploadId=a%2Fb~"
 	for _, more := range []map[string]string{
 		{}, {"content-type": "a/b", "if-none-match": "*"},
 		{"x-amz-meta-a-b": "1", "x-amz-meta-a": "é, =;", "x-amz-meta-empty": "", "x-amz-tagging": "a=b&c=", "cache-control": "no-store", "expires": "0"},
 	} {
 		fields := []field{{"host", "b.s3.test"}, {"x-amz-content-sha256", unsignedPayload}, {"x-amz-date", at.Format(dateFormat)}, {"x-amz-security-token", "t"}}
-		req, err := http.NewRequest(http.MethodPut, "https://b.s3.test/a%20b%2Bc/%E6%97%A5", nil)
+		req, err := http.NewRequest(http.MethodPut, "https://b.s3.test/a%20b%2Bc/%E6%97%A5?"+query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +121,7 @@ func TestPutAuthorizationIsTheSDKs(t *testing.T) {
 		}
 		key := newSigningKey(c, "20261123", "eu-west-1", "s3")
 		for range 2 { // the second uses the first's buffers
-			got := string(key.appendPutAuthorization(nil, []byte("/a%20b%2Bc/%E6%97%A5"), fields, at.Format(dateFormat)))
+			got := string(key.appendPutAuthorization(nil, []byte("/a%20b%2Bc/%E6%97%A5"), query, fields, at.Format(dateFormat)))
 			if want := req.Header.Get("Authorization"); got != want {
 				t.Fatalf("got  %s\nwant %s", got, want)
 			}
@@ -167,26 +181,41 @@ func TestPutTriesAgain(t *testing.T) {
 			return true
 		}, asked: 2},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var asked atomic.Int32
-			s := newS3(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				if !tt.fail(w, asked.Add(1)) {
-					w.Header().Set("Etag", `"e"`)
+		for part, body := range map[bool][]byte{false: []byte("hello"), true: make([]byte, 1<<20)} {
+			if part && tt.err != nil {
+				continue // a part has no condition
+			}
+			t.Run(fmt.Sprintf("%s, part=%v", name, part), func(t *testing.T) {
+				var asked atomic.Int32
+				s := newS3(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+					got, _ := io.ReadAll(r.Body)
+					if !tt.fail(w, asked.Add(1)) && len(got) == len(body) {
+						w.Header().Set("Etag", "e")
+					}
+				}), Settings{})
+				l, etag := object.Location{Bucket: "b", Key: "k"}, ""
+				var err error
+				if part {
+					var p store.Part
+					p, err = s.UploadPart(t.Context(), l, "u", 1, body, object.CRC64NVME(crc64nvme.Checksum(body)))
+					etag = p.ETag
+				} else {
+					var st store.Stored
+					st, err = s.Put(t.Context(), l, body, tt.opt)
+					etag = st.ETag
 				}
-			}), Settings{})
-			st, err := s.Put(t.Context(), object.Location{Bucket: "b", Key: "k"}, []byte("hello"), tt.opt)
-			if asked.Load() != tt.asked {
-				t.Errorf("%d requests, want %d", asked.Load(), tt.asked)
-			}
-			switch {
-			case tt.kind != 0 && (fault.KindOf(err) != tt.kind || !strings.Contains(err.Error(), "AccessDenied")):
-				t.Errorf("error %v", err)
-			case tt.err != nil && !errors.Is(err, tt.err):
-				t.Errorf("error %v, want %v", err, tt.err)
-			case tt.kind == 0 && tt.err == nil && (err != nil || st.ETag != "e"):
-				t.Errorf("%+v, %v", st, err)
-			}
-		})
+				if asked.Load() != tt.asked {
+					t.Errorf("%d requests, want %d", asked.Load(), tt.asked)
+				}
+				switch {
+				case tt.kind != 0 && (fault.KindOf(err) != tt.kind || !strings.Contains(err.Error(), "AccessDenied")):
+					t.Errorf("error %v", err)
+				case tt.err != nil && !errors.Is(err, tt.err):
+					t.Errorf("error %v, want %v", err, tt.err)
+				case tt.kind == 0 && tt.err == nil && (err != nil || etag != "e"):
+					t.Errorf("ETag %q, %v", etag, err)
+				}
+			})
+		}
 	}
 }

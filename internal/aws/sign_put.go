@@ -35,12 +35,13 @@ func sortFields(fields []field) bool {
 const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 
 // appendPutAuthorization appends the Authorization header's value for the PUT
-// of an unsigned body. fields are all that is signed, from sortFields; path is
-// escaped and may be part of dst.
-func (k *signingKey) appendPutAuthorization(dst, path []byte, fields []field, date string) []byte {
+// of an unsigned body. fields are all the headers that are signed, from
+// sortFields; path and query are escaped, and path may be part of dst.
+func (k *signingKey) appendPutAuthorization(dst, path []byte, query string, fields []field, date string) []byte {
 	p := k.pens.Get().(*pen)
 	b := append(p.buf[:0], "PUT\n"...)
-	b = append(append(b, path...), "\n\n"...)
+	b = append(append(b, path...), '\n')
+	b = append(append(b, query...), '\n')
 	for _, f := range fields {
 		b = append(append(append(append(b, f.name...), ':'), f.value...), '\n')
 	}

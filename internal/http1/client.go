@@ -32,10 +32,11 @@ type Client struct {
 	sweep *time.Timer        // set while any are idle; guarded by mu
 }
 
-// Do sends request, which is all of a request as it goes over the wire, and
-// waits for the head of its answer. It must not be a HEAD, and must be one that
-// may be sent twice: that happens where a kept connection turns out to have
-// been ended by the server. request stays the caller's.
+// Do sends a request and waits for the head of its answer. head is the request
+// as it goes over the wire, up to its body or with it; body goes behind it, and
+// may be nil. It must not be a HEAD, and must be one that may be sent twice:
+// that happens where a kept connection turns out to have been ended by the
+// server. head and body stay the caller's and are not changed.
 //
 // The answer and its header are good until its body is closed, which the
 // caller does; strings out of it stay. The end of ctx ends the request and the
@@ -44,9 +45,9 @@ type Client struct {
 // A body that is read to its end, whether or not the reader has seen io.EOF,
 // leaves its connection to the next request. A body that breaks off ends with
 // io.ErrUnexpectedEOF or the connection's error.
-func (c *Client) Do(ctx context.Context, to Origin, request []byte) (*http.Response, error) {
+func (c *Client) Do(ctx context.Context, to Origin, head, body []byte) (*http.Response, error) {
 	if kept := c.take(to); kept != nil {
-		res, err := kept.do(ctx, request)
+		res, err := kept.do(ctx, head, body)
 		if err == nil || kept.answered || ctx.Err() != nil {
 			return res, err
 		}
@@ -58,7 +59,7 @@ func (c *Client) Do(ctx context.Context, to Origin, request []byte) (*http.Respo
 	if err != nil {
 		return nil, err
 	}
-	return newConn(c, to, fresh).do(ctx, request)
+	return newConn(c, to, fresh).do(ctx, head, body)
 }
 
 // CloseIdle closes the connections that are kept unused.

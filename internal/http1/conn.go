@@ -47,12 +47,14 @@ func newConn(c *Client, to Origin, n net.Conn) *conn {
 
 // do sends a request and reads the head of its answer. After an error the
 // connection is closed.
-func (c *conn) do(ctx context.Context, request []byte) (*http.Response, error) {
+func (c *conn) do(ctx context.Context, head, body []byte) (*http.Response, error) {
 	c.answered = false
 	c.unwatch = context.AfterFunc(ctx, func() { c.net.Close() })
-	_, err := c.net.Write(request)
-	if err == nil {
-		err = c.readAnswer()
+	err := c.send(head, body)
+	// A server may refuse a body before it has read it, and end the connection.
+	if answer := c.readAnswer(); err == nil || answer == nil {
+		c.res.Close = c.res.Close || err != nil
+		err = answer
 	}
 	if err == nil {
 		return &c.res, nil
@@ -63,6 +65,18 @@ func (c *conn) do(ctx context.Context, request []byte) (*http.Response, error) {
 		err = context.Cause(ctx)
 	}
 	return nil, err
+}
+
+// send writes a request: with one system call, if the connection is plain TCP
+// and its buffer takes it.
+func (c *conn) send(head, body []byte) error {
+	if len(body) == 0 {
+		_, err := c.net.Write(head)
+		return err
+	}
+	both := net.Buffers{head, body}
+	_, err := both.WriteTo(c.net)
+	return err
 }
 
 // readAnswer reads heads up to the final one, and makes the answer of it.

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +70,7 @@ func readRequest(r *bufio.Reader) error {
 
 func do(t *testing.T, c *Client) (*http.Response, string, error) {
 	t.Helper()
-	res, err := c.Do(t.Context(), origin, []byte(request))
+	res, err := c.Do(t.Context(), origin, []byte(request), nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -170,7 +172,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	c, dials := servers(t, answers(hello, hello, hello))
 	var kept []string
 	for range 3 {
-		res, err := c.Do(t.Context(), origin, []byte(request))
+		res, err := c.Do(t.Context(), origin, []byte(request), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +197,7 @@ func TestConnectionsAreKept(t *testing.T) {
 // to one server do not serve another.
 func TestConnectionsAreNotKept(t *testing.T) {
 	c, dials := servers(t, answers(hello, hello))
-	res, err := c.Do(t.Context(), origin, []byte(request))
+	res, err := c.Do(t.Context(), origin, []byte(request), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +205,7 @@ func TestConnectionsAreNotKept(t *testing.T) {
 	if _, content, err := do(t, c); content != "hello" || err != nil || dials.Load() != 2 {
 		t.Errorf("%q, %v over %d connections", content, err, dials.Load())
 	}
-	if _, err := c.Do(t.Context(), Origin{Scheme: "https", Host: origin.Host}, []byte(request)); err != nil || dials.Load() != 3 {
+	if _, err := c.Do(t.Context(), Origin{Scheme: "https", Host: origin.Host}, []byte(request), nil); err != nil || dials.Load() != 3 {
 		t.Errorf("%v over %d connections", err, dials.Load())
 	}
 }
@@ -220,6 +222,72 @@ func TestEndedConnectionIsReplaced(t *testing.T) {
 	}
 	if dials.Load() != 3 {
 		t.Errorf("%d connections", dials.Load())
+	}
+}
+
+// A body goes behind its head.
+func TestBody(t *testing.T) {
+	content := bytes.Repeat([]byte("0123456789"), 400_000)
+	head := fmt.Appendf(nil, "PUT /b/k HTTP/1.1\r\nHost: s3.test\r\nContent-Length: %d\r\n\r\n", len(content))
+	var whole atomic.Int32
+	c, dials := servers(t, func(_ int32, r *bufio.Reader, conn net.Conn) {
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			if got, err := io.ReadAll(req.Body); err == nil && bytes.Equal(got, content) {
+				whole.Add(1)
+			}
+			_, _ = io.WriteString(conn, hello)
+		}
+	})
+	for range 2 {
+		res, err := c.Do(t.Context(), origin, head, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.ReadAll(res.Body)
+		res.Body.Close()
+	}
+	if whole.Load() != 2 || dials.Load() != 1 {
+		t.Errorf("%d of 2 came whole, over %d connections", whole.Load(), dials.Load())
+	}
+}
+
+// refusing is a connection whose other end has answered, and closed, before it
+// has read what is written.
+type refusing struct {
+	net.Conn
+	answer io.Reader
+}
+
+func (r *refusing) Write(p []byte) (int, error) { return min(len(p), 10), syscall.EPIPE }
+func (r *refusing) Read(p []byte) (int, error)  { return r.answer.Read(p) }
+func (r *refusing) Close() error                { return nil }
+
+func TestBodyIsRefused(t *testing.T) {
+	for answer, want := range map[string]int{"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno": 403, "": 0, "HTTP/1.1 4": 0} {
+		dials := 0
+		c := &Client{MaxIdle: 2, Idle: time.Minute, Dial: func(context.Context, Origin) (net.Conn, error) {
+			dials++
+			return &refusing{answer: strings.NewReader(answer)}, nil
+		}}
+		for range 2 {
+			res, err := c.Do(t.Context(), origin, []byte("PUT /b/k HTTP/1.1\r\n\r\n"), []byte("hello"))
+			switch {
+			case want == 0 && err != syscall.EPIPE:
+				t.Errorf("%q: error %v", answer, err)
+			case want != 0 && (err != nil || res.StatusCode != want):
+				t.Errorf("%q: %+v, %v", answer, res, err)
+			case want != 0:
+				_, _ = io.ReadAll(res.Body)
+				res.Body.Close()
+			}
+		}
+		if dials != 2 {
+			t.Errorf("%q: %d connections, want a new one each time", answer, dials)
+		}
 	}
 }
 
@@ -246,7 +314,7 @@ func TestEndOfContext(t *testing.T) {
 		c, dials := servers(t, answers(hello))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(lost)
-		if _, err := c.Do(ctx, origin, []byte(request)); err != lost || dials.Load() != 0 {
+		if _, err := c.Do(ctx, origin, []byte(request), nil); err != lost || dials.Load() != 0 {
 			t.Errorf("error %v, %d connections", err, dials.Load())
 		}
 	})
@@ -257,14 +325,14 @@ func TestEndOfContext(t *testing.T) {
 			cancel(lost)
 			_, _ = r.ReadByte()
 		})
-		if _, err := c.Do(ctx, origin, []byte(request)); err != lost || dials.Load() != 1 {
+		if _, err := c.Do(ctx, origin, []byte(request), nil); err != lost || dials.Load() != 1 {
 			t.Errorf("error %v, %d connections", err, dials.Load())
 		}
 	})
 	t.Run("in the body", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c, _ := servers(t, silent("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"))
-		res, err := c.Do(ctx, origin, []byte(request))
+		res, err := c.Do(ctx, origin, []byte(request), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +348,7 @@ func TestEndOfContext(t *testing.T) {
 	t.Run("after", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		c, dials := servers(t, answers(hello, hello))
-		res, err := c.Do(ctx, origin, []byte(request))
+		res, err := c.Do(ctx, origin, []byte(request), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +364,7 @@ func TestEndOfContext(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	refused := errors.New("refused")
 	c := &Client{Dial: func(context.Context, Origin) (net.Conn, error) { return nil, refused }}
-	if _, err := c.Do(t.Context(), origin, []byte(request)); err != refused {
+	if _, err := c.Do(t.Context(), origin, []byte(request), nil); err != refused {
 		t.Errorf("error %v", err)
 	}
 }
@@ -311,7 +379,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 			answers(slices.Repeat([]string{hello}, 9)...)(n, r, conn)
 		})
 		take := func() *http.Response {
-			res, err := c.Do(t.Context(), origin, []byte(request))
+			res, err := c.Do(t.Context(), origin, []byte(request), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -363,7 +431,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}()
 		c := &Client{MaxIdle: 1, Idle: time.Minute, Dial: func(context.Context, Origin) (net.Conn, error) { return near, nil }}
-		res, err := c.Do(t.Context(), origin, []byte(request))
+		res, err := c.Do(t.Context(), origin, []byte(request), nil)
 		if err == nil {
 			content, readErr := io.ReadAll(res.Body)
 			compare(t, text, res, content, readErr)
