@@ -37,7 +37,7 @@ images: ## build both images for amd64 and arm64; REGISTRY=… PUSH=1 pushes the
 ##@ Checking it
 
 .PHONY: test
-test: format vet lint tidy stale race bench-short ## all that CI runs
+test: format vet lint tidy stale race memory bench-short ## all that CI runs
 
 .PHONY: format
 format: ## fail if a file is not gofmt'd
@@ -65,6 +65,10 @@ stale: ## fail if a generated file is not what its generator writes
 .PHONY: race
 race: $(tools)/versitygw ## all tests with the race detector, fuzz seeds and conformance included
 	go test -race -timeout 30m ./...
+
+.PHONY: memory
+memory: ## how much memory s3bundler takes: the race detector would only slow the S3 it is tested with
+	go test -run TestMemory ./cmd/s3bundler
 
 .PHONY: bench-short
 bench-short: bench-programs ## find out whether the benchmarks work; their figures mean nothing

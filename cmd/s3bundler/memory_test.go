@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,6 +45,9 @@ func measure(file string, args []string) (exit int) {
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves 2 GiB")
+	}
+	if raced() {
+		t.Skip("moves 5 GiB, through a sandbox that the race detector slows down: make memory runs it without")
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	noise := func(n int) string { // that does not compress, as base64
@@ -110,6 +115,12 @@ func TestMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// raced reports whether the tests run with the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // runMeasured is run, and tells the largest resident memory in bytes.
