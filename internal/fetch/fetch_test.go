@@ -341,20 +341,50 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// TestMultipartObjectsGetAnMD5, whoever reads which of their bytes, and however
+// often; so does the neighbour that is read at the same time.
 func TestMultipartObjectsGetAnMD5(t *testing.T) {
-	for _, size := range []int{1000, 2 * fetch.Chunk} {
-		b := newBucket(0)
-		s := b.put("k0", size)
-		want := s.etag
-		s.etag = want + "-2"
-		for it, err := range fetch.Ordered(t.Context(), b, b.list(1), options(64<<20, 4)) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := read(it); err != nil || it.MD5() != want {
-				t.Errorf("%d bytes: MD5 %q, want %q; %v", size, it.MD5(), want, err)
-			}
-		}
+	const large = 2*fetch.Chunk + 9
+	for name, tt := range map[string]struct {
+		size, listed int
+		budget       int64
+		limit        int
+		rate         float64
+		corrupt      int
+	}{
+		"small":                     {size: 1000, listed: 1000, budget: 64 << 20, limit: 4},
+		"large":                     {size: large, listed: large, budget: 64 << 20, limit: 4},
+		"one chunk of memory":       {size: large, listed: large, budget: fetch.Chunk, limit: 1},
+		"larger than listed":        {size: large, listed: 10, budget: 64 << 20, limit: 4},
+		"much larger than listed":   {size: large, listed: fetch.Chunk + 1, budget: 64 << 20, limit: 4},
+		"smaller than listed":       {size: fetch.Chunk, listed: large, budget: 64 << 20, limit: 4},
+		"corrupt once":              {size: large, listed: large, budget: 64 << 20, limit: 4, corrupt: 1},
+		"a fifth of requests fail":  {size: large, listed: large, budget: 3 * fetch.Chunk, limit: 4, rate: 0.2},
+		"empty, and listed as more": {size: 0, listed: large, budget: 64 << 20, limit: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBucket(tt.rate)
+				want := map[string]string{}
+				for _, key := range []string{"k0", "k1"} {
+					s := b.put(key, tt.size)
+					want[key], s.etag, s.corrupt = s.etag, s.etag+"-2", tt.corrupt
+				}
+				objs := func(yield func(object.Object, error) bool) {
+					_ = yield(object.Object{Bucket: "b", Key: "k0", Size: int64(tt.listed)}, nil) &&
+						yield(object.Object{Bucket: "b", Key: "k1", Size: int64(tt.listed)}, nil)
+				}
+				for it, err := range fetch.Ordered(t.Context(), b, objs, options(tt.budget, tt.limit)) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					key := it.Object.Key
+					if _, err := read(it); err != nil || it.MD5() != want[key] {
+						t.Errorf("%s: MD5 %q, want %q; %v", key, it.MD5(), want[key], err)
+					}
+				}
+			})
+		})
 	}
 }
 
