@@ -9,7 +9,7 @@ import (
 
 // bar is a row as a share of its floor's speed.
 type bar struct {
-	label                string
+	work, what           string
 	value, least, most   float64
 	bound                float64 // 0 where there is none
 	ours, floor, verdict string
@@ -23,7 +23,7 @@ func (r *report) bars() (bars []bar) {
 		if row.ratio == nil || row.bound.none {
 			continue
 		}
-		b := bar{label: row.work + ": " + row.what, value: row.ratio.median(), bound: row.bound.limit, verdict: row.verdict(),
+		b := bar{work: row.work, what: row.what, value: row.ratio.median(), bound: row.bound.limit, verdict: row.verdict(),
 			ours: row.unit.format(row.ours), floor: row.unit.format(row.floor)}
 		b.least, b.most = row.ratio.spread()
 		if !row.bound.atLeast {
@@ -35,8 +35,8 @@ func (r *report) bars() (bars []bar) {
 }
 
 const (
-	chartWidth = 900
-	labelWidth = 400
+	chartWidth = 800
+	labelWidth = 320
 	unitWidth  = 220 // of a bar as long as its floor
 	barHeight  = 16
 	barStep    = 40
@@ -66,7 +66,8 @@ func (r *report) chart(w io.Writer) {
 		if b.verdict == "missed" {
 			fill = "#c9913c"
 		}
-		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" fill="#1f2328">%s</text>`+"\n", labelWidth-10, mid+5, escape(b.label))
+		fmt.Fprintf(w, `<text x="%d" y="%d" text-anchor="end" fill="#1f2328">%s</text>`+"\n", labelWidth-10, mid+5, escape(b.work))
+		fmt.Fprintf(w, `<text x="%d" y="%d" font-size="11" text-anchor="end" fill="#59636e">%s</text>`+"\n", labelWidth-10, y+barHeight+13, escape(b.what))
 		fmt.Fprintf(w, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", labelWidth, y, min(b.value, furthest)*unitWidth, barHeight, fill)
 		fmt.Fprintf(w, `<line x1="%s" y1="%d" x2="%s" y2="%[2]d" stroke="#1f2328"/>`+"\n", at(b.least), mid, at(b.most))
 		fmt.Fprintf(w, `<line x1="%s" y1="%d" x2="%[1]s" y2="%[3]d" stroke="#cf222e" stroke-width="2"/>`+"\n", at(b.bound), y-3, y+barHeight+3)
