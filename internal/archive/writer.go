@@ -46,6 +46,8 @@ type Writer struct {
 // blockWriter is the tar stream's way out: plain or through gzip.
 type blockWriter interface {
 	io.Writer
+	// WriteSummed is Write for bytes whose CRC-64/NVME is known.
+	WriteSummed(p []byte, crc uint64) (int, error)
 	// boundary says that a tar header comes next, so that a block may end here.
 	boundary() error
 	// offset is the number of bytes in the current block so far.
@@ -74,7 +76,9 @@ func NewWriter(w io.Writer, opt Options) *Writer {
 	if opt.Compress {
 		aw.out = newGzipBlocks(w, opt.Placed)
 	} else {
-		aw.out = &plainBlock{w: w, placed: opt.Placed}
+		plain := &plainBlock{w: w, placed: opt.Placed}
+		plain.summed, _ = w.(summedWriter)
+		aw.out = plain
 	}
 	return aw
 }
@@ -112,13 +116,24 @@ func (w *Writer) Begin(name string, size int64, mtime time.Time) error {
 
 // Write adds content to the member.
 func (w *Writer) Write(p []byte) (int, error) {
+	return w.content(len(p), func() (int, error) { return w.out.Write(p) })
+}
+
+// WriteSummed is Write for content whose CRC-64/NVME is known to be crc. A
+// plain archive hands it on to an underlying writer that has the method too.
+func (w *Writer) WriteSummed(p []byte, crc uint64) (int, error) {
+	return w.content(len(p), func() (int, error) { return w.out.WriteSummed(p, crc) })
+}
+
+// content has write add n bytes of content.
+func (w *Writer) content(n int, write func() (int, error)) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	if !w.open || int64(len(p)) > w.remaining {
+	if !w.open || int64(n) > w.remaining {
 		return 0, w.fail(fmt.Errorf("archive: %w: more than %d bytes", ErrLength, w.size))
 	}
-	n, err := w.out.Write(p)
+	n, err := write()
 	w.remaining -= int64(n)
 	return n, w.fail(err)
 }
@@ -176,14 +191,29 @@ func (w *Writer) fail(err error) error {
 // count from the start of the file.
 type plainBlock struct {
 	w      io.Writer
+	summed summedWriter // w, if it is one
 	n      int64
 	marked int64
 	member int64
 	placed func(Place)
 }
 
+// summedWriter takes bytes together with their CRC-64/NVME.
+type summedWriter interface {
+	WriteSummed(p []byte, crc uint64) (int, error)
+}
+
 func (p *plainBlock) Write(b []byte) (int, error) {
 	n, err := p.w.Write(b)
+	p.n += int64(n)
+	return n, err
+}
+
+func (p *plainBlock) WriteSummed(b []byte, crc uint64) (int, error) {
+	if p.summed == nil {
+		return p.Write(b)
+	}
+	n, err := p.summed.WriteSummed(b, crc)
 	p.n += int64(n)
 	return n, err
 }

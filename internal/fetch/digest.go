@@ -53,6 +53,16 @@ func newDigest(attr *object.Attributes) digest {
 
 func (d *digest) add(p []byte) {
 	d.crc64 = crc64nvme.Update(d.crc64, p)
+	d.addOther(p)
+}
+
+// addSummed is add for bytes with the CRC-64/NVME crc.
+func (d *digest) addSummed(p []byte, crc uint64) {
+	d.crc64 = object.JoinCRC64NVME(d.crc64, crc, int64(len(p)))
+	d.addOther(p)
+}
+
+func (d *digest) addOther(p []byte) {
 	if d.md5 != nil {
 		d.md5.Write(p)
 	}

@@ -6,6 +6,8 @@ import (
 	"hash"
 	"io"
 
+	"github.com/minio/crc64nvme"
+
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
 )
@@ -93,7 +95,8 @@ func (it *Item) CRC64NVME() string { return object.CRC64NVME(it.sum.crc64).Value
 var ErrWrite = errors.New("write")
 
 // WriteTo writes the content of an object that is not in memory as it
-// arrives, and checks it at the end. After an error with a reason it may be
+// arrives, and checks it at the end. If w has a method WriteSummed, as an
+// upload.Writer does, it is told the CRC-64/NVME of what it is given. After an error with a reason it may be
 // called again: the object is then read anew, from its start, with the same
 // ETag.
 func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
@@ -101,11 +104,21 @@ func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 	if it.large != nil && !it.consumed {
 		it.sum.md5 = nil // who reads the pieces makes it
 	}
+	summed, _ := w.(interface {
+		WriteSummed(p []byte, crc uint64) (int, error)
+	})
 	emit := func(p []byte) error {
 		for len(p) > 0 {
 			step := p[:min(len(p), cached)]
-			it.sum.add(step)
-			k, err := w.Write(step)
+			crc := crc64nvme.Checksum(step)
+			it.sum.addSummed(step, crc)
+			var k int
+			var err error
+			if summed != nil {
+				k, err = summed.WriteSummed(step, crc)
+			} else {
+				k, err = w.Write(step)
+			}
 			n += int64(k)
 			if err != nil {
 				return errors.Join(ErrWrite, err)

@@ -4,7 +4,16 @@ import (
 	"sync/atomic"
 
 	"github.com/minio/crc64nvme"
+
+	"s3bundler/internal/object"
 )
+
+// sum is the CRC-64/NVME of a part. That of the whole object follows from its
+// parts'.
+type sum struct {
+	crc  uint64
+	size int64 // of the part in bytes
+}
 
 // buffer holds a part until all who use it have released it: who fills it,
 // then who sends it, and who may have to go back to it.
@@ -26,6 +35,12 @@ func (b *buffer) add(p []byte) {
 		b.crc = crc64nvme.Update(b.crc, p[:n])
 		p = p[n:]
 	}
+}
+
+// addSummed is add for bytes with the sum crc.
+func (b *buffer) addSummed(p []byte, crc uint64) {
+	b.b = append(b.b, p...)
+	b.crc = object.JoinCRC64NVME(b.crc, crc, int64(len(p)))
 }
 
 // cut leaves the first n bytes.

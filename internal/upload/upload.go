@@ -101,7 +101,22 @@ func (w *Writer) partSize(n int) int {
 }
 
 // Write adds p to the object.
-func (w *Writer) Write(p []byte) (int, error) {
+func (w *Writer) Write(p []byte) (int, error) { return w.write(p, (*buffer).add) }
+
+// WriteSummed is Write for bytes whose CRC-64/NVME is known to be crc, which
+// saves summing them again.
+func (w *Writer) WriteSummed(p []byte, crc uint64) (int, error) {
+	return w.write(p, func(b *buffer, q []byte) {
+		if len(q) == len(p) {
+			b.addSummed(q, crc)
+		} else { // a part ends among them
+			b.add(q)
+		}
+	})
+}
+
+// write adds p to the object; add adds to a part what there is room for.
+func (w *Writer) write(p []byte, add func(*buffer, []byte)) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		full := w.partSize(len(w.parts) + 1)
@@ -115,7 +130,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 			continue
 		}
 		k := min(full-len(w.buf.b), len(p))
-		w.buf.add(p[:k])
+		add(w.buf, p[:k])
 		w.size += int64(k)
 		p = p[k:]
 	}
@@ -270,7 +285,7 @@ func (w *Writer) checksum() object.Checksum {
 	}
 	var whole uint64
 	for _, part := range w.sums {
-		whole = part.after(whole)
+		whole = object.JoinCRC64NVME(whole, part.crc, part.size)
 	}
 	return object.CRC64NVME(whole)
 }

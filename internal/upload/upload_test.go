@@ -149,6 +149,28 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+func TestWriteSummed(t *testing.T) {
+	const part = upload.MinPartSize
+	content := noise(2*part + 12_345)
+	for _, step := range []int{64 << 10, 99_999, part, part + 1, 3 * part} {
+		b := &bucket{}
+		w := upload.New(t.Context(), b, at, upload.Options{PartSize: part, Parallel: 2})
+		if _, err := w.Write(content[:7]); err != nil { // a header before it
+			t.Fatal(err)
+		}
+		for p := content[7:]; len(p) > 0; p = p[min(step, len(p)):] {
+			q := p[:min(step, len(p))]
+			if n, err := w.WriteSummed(q, crc64nvme.Checksum(q)); n != len(q) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		stored, err := w.Close()
+		if err != nil || !bytes.Equal(b.stored, content) || stored.Checksum != object.CRC64NVME(crc64nvme.Checksum(content)) {
+			t.Errorf("steps of %d: stored %d bytes, %+v, %v", step, len(b.stored), stored, err)
+		}
+	}
+}
+
 func TestFailureLeavesNoUploadOpen(t *testing.T) {
 	const part = upload.MinPartSize
 	b := &bucket{failPart: 2}
