@@ -54,8 +54,9 @@ var expecting = regexp.MustCompile(`expecting '([a-z0-9-]+)'`)
 
 // learn takes the bucket's region from an answer to a request that was sent to
 // the wrong one, or signed for it. It reports whether asking again makes sense:
-// the answer names a region that is not the one asked.
-func (b *bucket) learn(a answer, byDefault string) bool {
+// the answer names a region that is not asked, the one of that request. Others
+// that were sent beside it may have learned it before.
+func (b *bucket) learn(a answer, asked string) bool {
 	switch a.code {
 	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 	default:
@@ -67,10 +68,6 @@ func (b *bucket) learn(a answer, byDefault string) bool {
 	region := a.region
 	if m := expecting.FindStringSubmatch(a.message); region == "" && m != nil {
 		region = m[1]
-	}
-	asked := byDefault
-	if r := b.region.Load(); r != nil {
-		asked = *r
 	}
 	if region == "" || region == asked {
 		return false
@@ -93,7 +90,7 @@ func (b *bucket) in(ctx context.Context, s *S3) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.own = s.get.serves(e)
+	e.own, e.asked = s.get.serves(e), region
 	b.endpoint.Store(e)
 	return e, nil
 }

@@ -20,6 +20,8 @@ type endpoint struct {
 	// path stands before the slash of a key: empty where the bucket is in the
 	// host name. It is escaped; plain is not.
 	path, plain string
+	// asked is the region it is the endpoint of.
+	asked string
 	// region and service are the scope of the signature.
 	region, service string
 	// foreign says that requests are not signed with Signature Version 4

@@ -85,8 +85,11 @@ func TestLearnRegion(t *testing.T) {
 			if learned && (*b.region.Load() != tt.want || b.endpoint.Load() != nil) {
 				t.Errorf("region %s, endpoint %v", *b.region.Load(), b.endpoint.Load())
 			}
-			if learned && b.learn(tt.answer, "us-east-1") {
-				t.Error("learned the same again")
+			if learned && !b.learn(tt.answer, "us-east-1") {
+				t.Error("a request sent beside the first is not sent again")
+			}
+			if learned && b.learn(tt.answer, tt.want) {
+				t.Error("the region that was asked is asked again")
 			}
 		})
 	}

@@ -94,7 +94,10 @@ func invoke[In, Out any](ctx context.Context, s *S3, c call, bucket string,
 ) (*Out, error) {
 	b := s.buckets.get(bucket)
 	for again := true; ; again = false {
-		region := b.region.Load()
+		asked, region := s.options.Region, b.region.Load()
+		if region != nil {
+			asked = *region
+		}
 		out, err := op(ctx, in, append(opts[:len(opts):len(opts)], func(o *s3.Options) {
 			if region != nil {
 				o.Region = *region
@@ -105,7 +108,7 @@ func invoke[In, Out any](ctx context.Context, s *S3, c call, bucket string,
 			return out, nil
 		}
 		a, _ := answerOf(err)
-		if !again || !b.learn(a, s.options.Region) {
+		if !again || !b.learn(a, asked) {
 			return nil, fail(ctx, c, err)
 		}
 	}

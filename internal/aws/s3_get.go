@@ -83,6 +83,7 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		if s.sdkGet || !e.own {
 			return s.openSDK(ctx, o, r)
 		}
+		skew := s.get.skew.Load()
 		res, err := s.get.send(ctx, e, o, r)
 		if err != nil {
 			return nil, object.Attributes{}, err
@@ -97,9 +98,9 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		switch {
 		case err != nil:
 			return nil, object.Attributes{}, err
-		case !moved && b.learn(a, s.options.Region):
+		case !moved && b.learn(a, e.asked):
 			moved = true
-		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime):
+		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime, skew):
 			skewed = true
 		default:
 			return nil, object.Attributes{}, &apiError{answer: a}
@@ -232,14 +233,14 @@ func notS3(op string, o object.Object, a object.Attributes) error {
 }
 
 // learn takes the skew of this machine's clock from S3's. It reports whether
-// that is news; S3 allows for 15 minutes.
-func (g *getter) learn(serverTime time.Time) bool {
+// that is another than the request was signed with; S3 allows for 15 minutes.
+func (g *getter) learn(serverTime time.Time, signed int64) bool {
 	if serverTime.IsZero() {
 		return false
 	}
 	skew := time.Until(serverTime)
-	old := time.Duration(g.skew.Swap(int64(skew)))
-	return (skew - old).Abs() > time.Minute
+	g.skew.Store(int64(skew))
+	return (skew - time.Duration(signed)).Abs() > time.Minute
 }
 
 // body is an object's content on its way. Read's errors are faults.

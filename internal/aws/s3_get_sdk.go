@@ -28,7 +28,10 @@ func (s *S3) openSDK(ctx context.Context, o object.Object, r store.Range) (io.Re
 	}
 	b := s.buckets.get(o.Bucket)
 	for again := true; ; again = false {
-		region := b.region.Load()
+		asked, region := s.options.Region, b.region.Load()
+		if region != nil {
+			asked = *region
+		}
 		out, err := s.client.GetObject(ctx, in, func(op *s3.Options) {
 			op.Retryer = awssdk.NopRetryer{}
 			// Asking for the checksum by the input's field would make the SDK
@@ -39,7 +42,7 @@ func (s *S3) openSDK(ctx context.Context, o object.Object, r store.Range) (io.Re
 			}
 		})
 		if err != nil {
-			if a, _ := answerOf(err); again && b.learn(a, s.options.Region) {
+			if a, _ := answerOf(err); again && b.learn(a, asked) {
 				continue
 			}
 			return nil, object.Attributes{}, err

@@ -53,6 +53,7 @@ func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
 		if err != nil || !e.own {
 			return nil, errOther
 		}
+		skew := s.get.skew.Load()
 		res, err := s.get.put(ctx, e, p)
 		if err != nil {
 			return nil, errOther
@@ -73,10 +74,12 @@ func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
 		switch {
 		case err != nil:
 			return nil, errOther
-		case !moved && b.learn(a, s.options.Region):
+		case !moved && b.learn(a, e.asked):
 			moved = true
-		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime):
+		case !skewed && a.code == "RequestTimeTooSkewed" && s.get.learn(a.serverTime, skew):
 			skewed = true
+		case a.code == "RequestTimeTooSkewed":
+			return nil, errOther
 		case slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusPreconditionFailed}, a.status):
 			return nil, &apiError{answer: a}
 		default:

@@ -52,7 +52,7 @@ func (c *conn) do(ctx context.Context, head, body []byte) (*http.Response, error
 	c.unwatch = context.AfterFunc(ctx, func() { c.net.Close() })
 	err := c.send(head, body)
 	// A server may refuse a body before it has read it, and end the connection.
-	if answer := c.readAnswer(); err == nil || answer == nil {
+	if answer := c.readAnswer(); err == nil || answer == nil && c.res.StatusCode >= 300 {
 		c.res.Close = c.res.Close || err != nil
 		err = answer
 	}

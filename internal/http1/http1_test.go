@@ -267,7 +267,7 @@ func (r *refusing) Read(p []byte) (int, error)  { return r.answer.Read(p) }
 func (r *refusing) Close() error                { return nil }
 
 func TestBodyIsRefused(t *testing.T) {
-	for answer, want := range map[string]int{"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno": 403, "": 0, "HTTP/1.1 4": 0} {
+	for answer, want := range map[string]int{"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno": 403, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno": 0, "": 0, "HTTP/1.1 4": 0} {
 		dials := 0
 		c := &Client{MaxIdle: 2, Idle: time.Minute, Dial: func(context.Context, Origin) (net.Conn, error) {
 			dials++
