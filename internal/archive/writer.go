@@ -46,8 +46,7 @@ type Writer struct {
 // blockWriter is the tar stream's way out: plain or through gzip.
 type blockWriter interface {
 	io.Writer
-	// WriteSummed is Write for bytes whose CRC-64/NVME is known.
-	WriteSummed(p []byte, crc uint64) (int, error)
+	summedWriter
 	// boundary says that a tar header comes next, so that a block may end here.
 	boundary() error
 	// offset is the number of bytes in the current block so far.
@@ -63,6 +62,11 @@ type blockWriter interface {
 	abandon()
 }
 
+// summedWriter takes bytes together with their CRC-64/NVME.
+type summedWriter interface {
+	WriteSummed(p []byte, crc uint64) (int, error)
+}
+
 // ErrLength is wrapped by the error for a member whose content is not as long
 // as its header says.
 var ErrLength = errors.New("member length differs from its header")
@@ -76,9 +80,7 @@ func NewWriter(w io.Writer, opt Options) *Writer {
 	if opt.Compress {
 		aw.out = newGzipBlocks(w, opt.Placed)
 	} else {
-		plain := &plainBlock{w: w, placed: opt.Placed}
-		plain.summed, _ = w.(summedWriter)
-		aw.out = plain
+		aw.out = &plainBlock{w: w, placed: opt.Placed}
 	}
 	return aw
 }
@@ -191,16 +193,10 @@ func (w *Writer) fail(err error) error {
 // count from the start of the file.
 type plainBlock struct {
 	w      io.Writer
-	summed summedWriter // w, if it is one
 	n      int64
 	marked int64
 	member int64
 	placed func(Place)
-}
-
-// summedWriter takes bytes together with their CRC-64/NVME.
-type summedWriter interface {
-	WriteSummed(p []byte, crc uint64) (int, error)
 }
 
 func (p *plainBlock) Write(b []byte) (int, error) {
@@ -210,10 +206,11 @@ func (p *plainBlock) Write(b []byte) (int, error) {
 }
 
 func (p *plainBlock) WriteSummed(b []byte, crc uint64) (int, error) {
-	if p.summed == nil {
+	summed, ok := p.w.(summedWriter)
+	if !ok {
 		return p.Write(b)
 	}
-	n, err := p.summed.WriteSummed(b, crc)
+	n, err := summed.WriteSummed(b, crc)
 	p.n += int64(n)
 	return n, err
 }

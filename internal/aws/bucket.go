@@ -52,10 +52,18 @@ func (k *buckets) get(name string) *bucket {
 // another one: "the region 'us-east-1' is wrong; expecting 'eu-west-1'".
 var expecting = regexp.MustCompile(`expecting '([a-z0-9-]+)'`)
 
+// regionOr is the region to ask: the bucket's, as far as it is known.
+func (b *bucket) regionOr(byDefault string) string {
+	if r := b.region.Load(); r != nil {
+		return *r
+	}
+	return byDefault
+}
+
 // learn takes the bucket's region from an answer to a request that was sent to
 // the wrong one, or signed for it. It reports whether asking again makes sense:
-// the answer names a region that is not asked, the one of that request. Others
-// that were sent beside it may have learned it before.
+// the answer names a region that is not the one this request asked. Another
+// that was sent beside it may have learned it before.
 func (b *bucket) learn(a answer, asked string) bool {
 	switch a.code {
 	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
@@ -82,10 +90,7 @@ func (b *bucket) in(ctx context.Context, s *S3) (*endpoint, error) {
 	if e := b.endpoint.Load(); e != nil {
 		return e, nil
 	}
-	region := s.options.Region
-	if r := b.region.Load(); r != nil {
-		region = *r
-	}
+	region := b.regionOr(s.options.Region)
 	e, err := resolve(ctx, s.options, b.name, region)
 	if err != nil {
 		return nil, err

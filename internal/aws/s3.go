@@ -17,11 +17,11 @@ import (
 // S3 is store.Store over Amazon S3, or what speaks like it. Its methods may be
 // called from many goroutines.
 //
-// All calls but two go through the SDK's client, with its retries in standard
-// mode. Open does not, nor does the first attempt of Put at a small object: a
-// bundle is mostly GETs of small objects and a restore PUTs of them, and the SDK
-// spends on each several times the processor time that signing and sending it
-// takes. What the SDK knows is still the SDK's to say: credentials, endpoints,
+// All calls but three go through the SDK's client, with its retries in standard
+// mode. Open does not, nor do the first attempts of Put at a small object and of
+// UploadPart: a bundle is mostly GETs of small objects and a restore PUTs of
+// them, and the SDK spends on each several times the processor time that signing
+// and sending it takes; of a part it takes copies. What the SDK knows is still the SDK's to say: credentials, endpoints,
 // regions.
 type S3 struct {
 	client  *s3.Client
@@ -94,15 +94,8 @@ func invoke[In, Out any](ctx context.Context, s *S3, c call, bucket string,
 ) (*Out, error) {
 	b := s.buckets.get(bucket)
 	for again := true; ; again = false {
-		asked, region := s.options.Region, b.region.Load()
-		if region != nil {
-			asked = *region
-		}
-		out, err := op(ctx, in, append(opts[:len(opts):len(opts)], func(o *s3.Options) {
-			if region != nil {
-				o.Region = *region
-			}
-		})...)
+		asked := b.regionOr(s.options.Region)
+		out, err := op(ctx, in, append(opts[:len(opts):len(opts)], func(o *s3.Options) { o.Region = asked })...)
 		if err == nil {
 			b.exists.Store(true)
 			return out, nil

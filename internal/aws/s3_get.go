@@ -83,8 +83,8 @@ func (s *S3) open(ctx context.Context, o object.Object, r store.Range) (io.ReadC
 		if s.sdkGet || !e.own {
 			return s.openSDK(ctx, o, r)
 		}
-		skew := s.get.skew.Load()
-		res, err := s.get.send(ctx, e, o, r)
+		skew := time.Duration(s.get.skew.Load())
+		res, err := s.get.send(ctx, e, o, r, skew)
 		if err != nil {
 			return nil, object.Attributes{}, err
 		}
@@ -126,10 +126,10 @@ func checkRead(o object.Object, r store.Range) error {
 	}
 }
 
-// send makes the request and waits for the head of its answer.
-func (g *getter) send(ctx context.Context, e *endpoint, o object.Object, r store.Range) (*http.Response, error) {
-	now := time.Now().Add(time.Duration(g.skew.Load()))
-	key, date, err := e.signer(ctx, g.credentials, now)
+// send makes the request, for a clock that is skew ahead, and waits for the
+// head of its answer.
+func (g *getter) send(ctx context.Context, e *endpoint, o object.Object, r store.Range, skew time.Duration) (*http.Response, error) {
+	key, date, err := e.signer(ctx, g.credentials, time.Now().Add(skew))
 	if err != nil {
 		return nil, err
 	}
@@ -234,13 +234,13 @@ func notS3(op string, o object.Object, a object.Attributes) error {
 
 // learn takes the skew of this machine's clock from S3's. It reports whether
 // that is another than the request was signed with; S3 allows for 15 minutes.
-func (g *getter) learn(serverTime time.Time, signed int64) bool {
+func (g *getter) learn(serverTime time.Time, signed time.Duration) bool {
 	if serverTime.IsZero() {
 		return false
 	}
 	skew := time.Until(serverTime)
 	g.skew.Store(int64(skew))
-	return (skew - time.Duration(signed)).Abs() > time.Minute
+	return (skew - signed).Abs() > time.Minute
 }
 
 // body is an object's content on its way. Read's errors are faults.

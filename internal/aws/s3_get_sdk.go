@@ -28,18 +28,13 @@ func (s *S3) openSDK(ctx context.Context, o object.Object, r store.Range) (io.Re
 	}
 	b := s.buckets.get(o.Bucket)
 	for again := true; ; again = false {
-		asked, region := s.options.Region, b.region.Load()
-		if region != nil {
-			asked = *region
-		}
+		asked := b.regionOr(s.options.Region)
 		out, err := s.client.GetObject(ctx, in, func(op *s3.Options) {
 			op.Retryer = awssdk.NopRetryer{}
 			// Asking for the checksum by the input's field would make the SDK
 			// check it, which is the caller's part.
 			op.APIOptions = append(op.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Checksum-Mode", "ENABLED"))
-			if region != nil {
-				op.Region = *region
-			}
+			op.Region = asked
 		})
 		if err != nil {
 			if a, _ := answerOf(err); again && b.learn(a, asked) {

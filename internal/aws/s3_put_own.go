@@ -53,8 +53,8 @@ func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
 		if err != nil || !e.own {
 			return nil, errOther
 		}
-		skew := s.get.skew.Load()
-		res, err := s.get.put(ctx, e, p)
+		skew := time.Duration(s.get.skew.Load())
+		res, err := s.get.put(ctx, e, p, skew)
 		if err != nil {
 			return nil, errOther
 		}
@@ -88,10 +88,10 @@ func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
 	}
 }
 
-// put sends a PUT and waits for the head of its answer.
-func (g *getter) put(ctx context.Context, e *endpoint, p put) (*http.Response, error) {
-	now := time.Now().Add(time.Duration(g.skew.Load()))
-	sign, date, err := e.signer(ctx, g.credentials, now)
+// put sends a PUT, for a clock that is skew ahead, and waits for the head of
+// its answer.
+func (g *getter) put(ctx context.Context, e *endpoint, p put, skew time.Duration) (*http.Response, error) {
+	sign, date, err := e.signer(ctx, g.credentials, time.Now().Add(skew))
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func TestLearnTogether(t *testing.T) {
 		},
 		"clock": func(w http.ResponseWriter, r *http.Request) bool {
 			at, err := time.Parse(dateFormat, r.Header.Get("X-Amz-Date"))
-			if r.Method == http.MethodHead || err == nil && time.Until(at) > 30*time.Minute { // HEAD is the SDK's
+			if err == nil && time.Until(at) > 30*time.Minute {
 				return false
 			}
 			w.WriteHeader(http.StatusForbidden)
@@ -59,6 +59,9 @@ func TestLearnTogether(t *testing.T) {
 				return err
 			},
 		} {
+			if name == "clock" && op == "Head" {
+				continue // is the SDK's, which learns the time from the header Date
+			}
 			t.Run(name+", "+op, func(t *testing.T) {
 				var first sync.WaitGroup
 				first.Add(n)

@@ -101,9 +101,6 @@ var ErrWrite = errors.New("write")
 // ETag.
 func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 	it.sum = newDigest(&it.Attr)
-	if it.large != nil && !it.consumed {
-		it.sum.md5 = nil // who reads the pieces makes it
-	}
 	summed, _ := w.(interface {
 		WriteSummed(p []byte, crc uint64) (int, error)
 	})
@@ -151,11 +148,12 @@ func (it *Item) pieces(emit func([]byte) error) error {
 	}
 	first := it.first
 	it.first = nil
+	if it.large == nil {
+		return take(first)
+	}
+	it.sum.md5 = nil // who reads the pieces makes it
 	if err := take(first); err != nil {
 		return err
-	}
-	if it.large == nil {
-		return nil
 	}
 	for p := range it.large.more {
 		if err := take(p); err != nil {

@@ -39,7 +39,7 @@ type Options struct {
 	// PartSize is that of the first parts in bytes; at least MinPartSize.
 	PartSize int
 	// Parallel is how many parts may be on their way while the next is
-	// filled. Memory is PartSize times Parallel plus one, and one more after Mark. and one more after
+	// filled. Memory is PartSize times Parallel plus one, and one more after
 	// Mark.
 	Parallel int
 	// Put is what the object is stored with.
