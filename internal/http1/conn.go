@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -50,12 +51,7 @@ func newConn(c *Client, to Origin, n net.Conn) *conn {
 func (c *conn) do(ctx context.Context, head, body []byte) (*http.Response, error) {
 	c.answered = false
 	c.unwatch = context.AfterFunc(ctx, func() { c.net.Close() })
-	err := c.send(head, body)
-	// A server may refuse a body before it has read it, and end the connection.
-	if answer := c.readAnswer(); err == nil || answer == nil && c.res.StatusCode >= 300 {
-		c.res.Close = c.res.Close || err != nil
-		err = answer
-	}
+	err := c.exchange(head, body)
 	if err == nil {
 		return &c.res, nil
 	}
@@ -67,16 +63,49 @@ func (c *conn) do(ctx context.Context, head, body []byte) (*http.Response, error
 	return nil, err
 }
 
-// send writes a request: with one system call, if the connection is plain TCP
-// and its buffer takes it.
-func (c *conn) send(head, body []byte) error {
+var errUnread = errors.New("malformed answer: it came before the whole request was sent")
+
+// exchange sends a request and makes its answer.
+func (c *conn) exchange(head, body []byte) error {
+	var unsent, answer error
 	if len(body) == 0 {
-		_, err := c.net.Write(head)
-		return err
+		_, unsent = c.net.Write(head)
+		answer = c.readAnswer()
+	} else {
+		unsent, answer = c.converse(head, body)
 	}
-	both := net.Buffers{head, body}
-	_, err := both.WriteTo(c.net)
-	return err
+	switch {
+	case unsent == nil:
+		return answer
+	case answer == nil && c.res.StatusCode >= 300:
+		c.res.Close = true // what is left of the request is never sent
+		return nil
+	case !errors.Is(unsent, os.ErrDeadlineExceeded):
+		return unsent
+	case answer != nil:
+		return answer
+	}
+	return errUnread
+}
+
+// converse waits for the answer while it writes: a server may refuse a body
+// before it has read it, and then close the connection, read on, or do neither.
+func (c *conn) converse(head, body []byte) (unsent, answer error) {
+	sent := make(chan error, 1)
+	go func() {
+		// One system call, if the connection is plain TCP and its buffer
+		// takes it.
+		both := net.Buffers{head, body}
+		_, err := both.WriteTo(c.net)
+		sent <- err
+	}()
+	answer = c.readAnswer()
+	// What is not written by now is not wanted. If nothing is left, the write
+	// ends well in spite of its deadline.
+	_ = c.net.SetWriteDeadline(time.Unix(1, 0))
+	unsent = <-sent
+	_ = c.net.SetWriteDeadline(time.Time{})
+	return unsent, answer
 }
 
 // readAnswer reads heads up to the final one, and makes the answer of it.

@@ -266,6 +266,8 @@ func (r *refusing) Write(p []byte) (int, error) { return min(len(p), 10), syscal
 func (r *refusing) Read(p []byte) (int, error)  { return r.answer.Read(p) }
 func (r *refusing) Close() error                { return nil }
 
+func (r *refusing) SetWriteDeadline(time.Time) error { return nil }
+
 func TestBodyIsRefused(t *testing.T) {
 	for answer, want := range map[string]int{"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno": 403, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno": 0, "": 0, "HTTP/1.1 4": 0} {
 		dials := 0
@@ -287,6 +289,35 @@ func TestBodyIsRefused(t *testing.T) {
 		}
 		if dials != 2 {
 			t.Errorf("%q: %d connections, want a new one each time", answer, dials)
+		}
+	}
+}
+
+// A server that has refused a body may leave it unread, and the connection open.
+func TestBodyIsLeftUnread(t *testing.T) {
+	for answer, want := range map[string]string{
+		"HTTP/1.1 503 Slow Down\r\nContent-Length: 2\r\n\r\nno": "503 no",
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno":        errUnread.Error(),
+		"SSH-2.0-OpenSSH\r\n\r\n":                               "malformed answer: " + errStatus.Error(),
+	} {
+		gone := make(chan struct{})
+		c, _ := servers(t, func(_ int32, r *bufio.Reader, conn net.Conn) {
+			_, _ = http.ReadRequest(r)
+			_, _ = io.WriteString(conn, answer)
+			<-gone
+		})
+		got := ""
+		res, err := c.Do(t.Context(), origin, []byte("PUT /b/k HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n"), make([]byte, 1_000_000))
+		if err != nil {
+			got = err.Error()
+		} else {
+			content, _ := io.ReadAll(res.Body)
+			got = fmt.Sprint(res.StatusCode, " ", string(content))
+			res.Body.Close()
+		}
+		close(gone)
+		if got != want || len(c.idle[origin]) > 0 {
+			t.Errorf("%q: %s, want %s; %d connections kept", answer, got, want, len(c.idle[origin]))
 		}
 	}
 }
