@@ -70,7 +70,7 @@ func newFind() *cobra.Command {
 					f.Keys = append(f.Keys, object.LiteralPattern(key))
 				}
 			}
-			t := shown{p: o.printer(con.Output(cmd.OutOrStdout()), false), log: con.Log}
+			t := shown{op: "find", p: o.printer(con.Output(cmd.OutOrStdout()), false), log: con.Log}
 			var incomplete, err error
 			if o.catalog == "" {
 				err = t.all(retrieve.List(ctx, s3, retrieve.Sources(ctx, s3, o.archives), f, o.inFlight))
@@ -124,7 +124,7 @@ func updateCatalog(ctx context.Context, con *cli.Console, s3 *aws.S3, file strin
 	}
 	if c.Failed.Load()+c.BadRows.Load() > 0 {
 		incomplete = fault.New(fault.Download, "update catalogue", file,
-			fmt.Errorf("%s and %s could not be read, as logged above", number(c.Failed.Load(), "index", "indexes"), number(c.BadRows.Load(), "row", "rows")), "")
+			fmt.Errorf("%s and %s could not be read, as logged above", cli.Counted(c.Failed.Load(), "index", "indexes"), cli.Counted(c.BadRows.Load(), "row", "rows")), "")
 	}
 	return incomplete, nil
 }

@@ -53,7 +53,7 @@ func newList() *cobra.Command {
 			}
 			defer s3.Close()
 			con := o.Console(cmd)
-			t := shown{p: o.printer(con.Output(cmd.OutOrStdout()), true), log: con.Log}
+			t := shown{op: "list", p: o.printer(con.Output(cmd.OutOrStdout()), true), log: con.Log}
 			sources := retrieve.Sources(cmd.Context(), s3, ps)
 			err = t.all(retrieve.List(cmd.Context(), s3, sources, o.choose(cmd.Flags(), nil), o.inFlight))
 			if err == nil || t.objects > 0 {
@@ -82,6 +82,7 @@ func atLeast(n int, wanted string) cobra.PositionalArgs {
 
 // shown prints entries and counts them.
 type shown struct {
+	op  string
 	p   entryPrinter
 	log *slog.Logger
 
@@ -123,22 +124,14 @@ func (s *shown) all(entries iter.Seq2[retrieve.Entry, error]) error {
 		return s.held
 	}
 	s.logHeld()
-	return fault.New(fault.KindOf(s.first), "list", "", fmt.Errorf("%s could not be read, as logged above", number(s.bad, "row or index", "rows or indexes")), "")
+	return fault.New(fault.KindOf(s.first), s.op, "", fmt.Errorf("%s could not be read, as logged above", cli.Counted(s.bad, "row or index", "rows or indexes")), "")
 }
 
 func (s *shown) logHeld() {
 	if s.held != nil {
-		s.log.Error("cannot list", "err", s.held)
+		s.log.Error("cannot "+s.op, "err", s.held)
 		s.held = nil
 	}
-}
-
-// number prints n with its unit.
-func number(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprint(n, " ", many)
 }
 
 func (s *shown) summary(elapsed time.Duration) cli.Summary {

@@ -272,11 +272,11 @@ func (t *purgeTally) summary(p *retrieve.PurgeProgress, deleted bool, elapsed ti
 func (t *purgeTally) verdict() error {
 	switch n := t.counts; {
 	case n[retrieve.Unverified].Objects > 0:
-		return fault.New(fault.Read, "purge", "", fmt.Errorf("%s about archives, whose objects were left alone", plural(n[retrieve.Unverified].Objects, "finding")), "")
+		return fault.New(fault.Read, "purge", "", fmt.Errorf("%s about archives, whose objects were left alone", cli.Counted(n[retrieve.Unverified].Objects, "finding", "findings")), "")
 	case n[retrieve.Unconditional].Objects > 0:
-		return fault.New(fault.Read, "purge", "", fmt.Errorf("%s cannot be deleted safely", plural(n[retrieve.Unconditional].Objects, "object")), "")
+		return fault.New(fault.Read, "purge", "", fmt.Errorf("%s cannot be deleted safely", cli.Counted(n[retrieve.Unconditional].Objects, "object", "objects")), "")
 	case n[retrieve.Failed].Objects > 0 || n[retrieve.Refused].Objects > 0:
-		return fault.New(fault.API, "purge", "", fmt.Errorf("S3 refused or failed to answer for %s", plural(n[retrieve.Failed].Objects+n[retrieve.Refused].Objects, "object")), "run it again")
+		return fault.New(fault.API, "purge", "", fmt.Errorf("S3 refused or failed to answer for %s", cli.Counted(n[retrieve.Failed].Objects+n[retrieve.Refused].Objects, "object", "objects")), "run it again")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,8 @@ is given; to send one twice costs time, but does no harm.
 
 With --dlq the objects that a dead-letter index lists are tried again: they
 become a manifest beside it, <name>.retry-<digest>.index, whose archive has a
-name of its own. Its columns are Bucket, Key and Size; versions are not kept.
+name of its own. Its columns are Bucket, Key and Size, and VersionId behind them
+where the dead letters tell versions.
 Where the bucket itself tells the queue of new manifests, as the stack's does,
 leave --queue out: the manifest is only stored, and its event sends it.`
 
@@ -83,6 +85,11 @@ func (o *redriveOptions) check() error {
 		}
 		return checkPlaces(o.Options)
 	}
+	for _, r := range o.reasons {
+		if !slices.Contains(fault.Reasons(), fault.Reason(r)) {
+			return cli.Usagef("--reason %s: the reasons are %v", r, fault.Reasons())
+		}
+	}
 	none := object.Location{}
 	if o.Manifests != none || o.Archives != none {
 		return cli.Usagef("--dlq goes without --manifests and --archives")
@@ -124,16 +131,18 @@ func (o *redriveOptions) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case o.dryRun:
-		con.Notice(number(int64(len(todo)), "manifest", "manifests") + " would be sent")
+		con.Notice(manifests(len(todo)) + " would be sent")
 	case q == nil:
-		con.Notice(fmt.Sprintf("%d manifests stored", len(todo)))
+		con.Notice(manifests(len(todo)) + " stored")
 	default:
 		sent, err := status.Send(ctx, q, todo)
-		con.Notice(fmt.Sprintf("%d manifests sent to queue %s", sent, q))
+		con.Notice(fmt.Sprintf("%s sent to queue %s", manifests(sent), q))
 		return err
 	}
 	return nil
 }
+
+func manifests(n int) string { return cli.Counted(n, "manifest", "manifests") }
 
 // failed are the manifests that are not archived, if nobody has them in work.
 func (o *redriveOptions) failed(ctx context.Context, s3 *aws.S3, q *aws.Queue) ([]object.Location, error) {
@@ -143,7 +152,7 @@ func (o *redriveOptions) failed(ctx context.Context, s3 *aws.S3, q *aws.Queue) (
 			return nil, err
 		}
 		if n := status.Waiting(d) + d.InFlight; n > 0 {
-			return nil, fault.New(fault.Usage, "redrive to", "queue "+q.String(), fmt.Errorf("it holds %d messages, whose manifests are not archived yet", n),
+			return nil, fault.New(fault.Usage, "redrive to", "queue "+q.String(), fmt.Errorf("it holds %s of manifests that are not archived yet", cli.Counted(n, "message", "messages")),
 				"wait until it is empty, or give --anyway")
 		}
 	}
@@ -166,7 +175,7 @@ func (o *redriveOptions) retries(ctx context.Context, s3 *aws.S3, con *cli.Conso
 		if err != nil {
 			return nil, err
 		}
-		con.Log.Info(fmt.Sprintf("%s: %d rows, %d left out", l, r.Rows, r.LeftOut))
+		con.Log.Info(fmt.Sprintf("%s: %s, %d left out", l, cli.Counted(r.Rows, "row", "rows"), r.LeftOut))
 		if r.Rows == 0 {
 			continue
 		}

@@ -166,11 +166,14 @@ func (o *restoring) run(cmd *cobra.Command, ps []object.Location) error {
 		return err
 	}
 	defer s3.Close()
+	letters := letterFile{name: o.letters}
+	if err := letters.try(); err != nil {
+		return err
+	}
 	to, close, err := o.target(s3)
 	if err != nil {
 		return err
 	}
-	letters := letterFile{name: o.letters}
 	o.Existing = retrieve.Existing(o.existing.value)
 	o.RestoreOptions.InFlight, o.Filter, o.DeadLetter = o.inFlight, o.choose(cmd.Flags(), nil), letters.add
 	con := o.Console(cmd)
@@ -240,13 +243,13 @@ func unrestored(r retrieve.Restored, file string, first error) error {
 		letters += n
 	}
 	if letters > 0 {
-		missing = append(missing, number(letters, "object was", "objects were")+" not restored: see "+file)
+		missing = append(missing, cli.Counted(letters, "object was", "objects were")+" not restored: see "+file)
 	}
 	if r.BadRows > 0 {
-		missing = append(missing, number(r.BadRows, "line of an index is no row", "lines of indexes are no rows"))
+		missing = append(missing, cli.Counted(r.BadRows, "line of an index is no row", "lines of indexes are no rows"))
 	}
 	if r.Failed > 0 {
-		missing = append(missing, number(r.Failed, "archive", "archives")+" could not be read, as logged above")
+		missing = append(missing, cli.Counted(r.Failed, "archive", "archives")+" could not be read, as logged above")
 	}
 	if missing == nil {
 		return nil
@@ -266,27 +269,45 @@ type letterFile struct {
 	line []byte
 }
 
+// try finds out at once, not hours later, whether the file can be written.
+func (l *letterFile) try() error {
+	_, missing := os.Lstat(l.name)
+	f, err := os.OpenFile(l.name, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil && missing != nil {
+		err = os.Remove(l.name)
+	}
+	return l.failed(err)
+}
+
+func (l *letterFile) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(fault.Write, "write dead letters", l.name, err, "name another place with --dlq")
+}
+
 func (l *letterFile) add(d index.DeadLetter) error {
 	if l.file == nil {
 		f, err := os.Create(l.name)
 		if err != nil {
-			return fault.New(fault.Write, "write dead letters", l.name, err, "name another place with --dlq")
+			return l.failed(err)
 		}
 		l.file = f
 	}
 	l.line = d.Append(l.line[:0])
-	if _, err := l.file.Write(l.line); err != nil {
-		return fault.New(fault.Write, "write dead letters", l.name, err, "")
-	}
-	return nil
+	_, err := l.file.Write(l.line)
+	return l.failed(err)
 }
 
 func (l *letterFile) close() error {
 	if l.file != nil {
-		return l.file.Close()
+		return l.failed(l.file.Close())
 	}
 	if info, err := os.Stat(l.name); err == nil && info.Mode().IsRegular() {
-		return os.Truncate(l.name, 0)
+		return l.failed(os.Truncate(l.name, 0))
 	}
 	return nil
 }

@@ -123,6 +123,10 @@ func TestRestoreCommand(t *testing.T) {
 		!strings.Contains(string(letters), "src,b,0,2026-11-23 11:36:13+00:00,BadName\n") {
 		t.Errorf("exit %d\n%s%s", r.exit, r.stderr, letters)
 	}
+	nowhere := filepath.Join(t.TempDir(), "none", "restore.dlq")
+	if r := run(t, s.URL(), "restore", index, "--to", "s3://back/", "--dlq", nowhere); r.exit != 2 || !strings.Contains(r.stderr, nowhere) || !strings.Contains(r.stderr, "--dlq") || strings.Contains(r.stderr, "objects") {
+		t.Errorf("nowhere to write dead letters: exit %d\n%s", r.exit, r.stderr)
+	}
 	resp, err := http.Get(s.URL() + "/back/here/A-one")
 	if err != nil {
 		t.Fatal(err)

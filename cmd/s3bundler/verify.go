@@ -214,14 +214,7 @@ func (r *findings) verdict(p *retrieve.VerifyProgress) error {
 	if n == 0 {
 		return nil
 	}
-	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s; %d of %d archives have any", plural(n, "finding"), p.Damaged.Load(), p.Archives.Load()), "")
-}
-
-func plural(n int64, unit string) string {
-	if n != 1 {
-		unit += "s"
-	}
-	return fmt.Sprintf("%d %s", n, unit)
+	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s; %d of %d archives have any", cli.Counted(n, "finding", "findings"), p.Damaged.Load(), p.Archives.Load()), "")
 }
 
 func verifySummary(p *retrieve.VerifyProgress, sources bool, elapsed time.Duration) cli.Summary {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"runtime/debug"
 	"sync/atomic"
@@ -41,7 +40,7 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err == nil {
 		console.Summarize(summary(stats, time.Since(began)))
 	} else if n := stats.Written + stats.Existing; n > 0 {
-		console.Notice(fmt.Sprintf("%d manifests are whole and stay; the same command goes on after them", n))
+		console.Notice(cli.Counted(n, "manifest is whole and stays", "manifests are whole and stay") + "; the same command goes on after them")
 	}
 	return err
 }

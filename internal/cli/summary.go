@@ -60,12 +60,22 @@ func (s Summary) String() string {
 // Summarize logs the line a job ends with.
 func (c *Console) Summarize(s Summary) { c.Notice(s.String()) }
 
-// counted prints n with its unit, whose plural ends in s.
-func counted(n int64, plural string) string {
+// Counted prints n with its unit: of one, or of many.
+func Counted[N int | int64](n N, one, many string) string {
 	if n == 1 {
-		plural = strings.TrimSuffix(plural, "s")
+		return "1 " + one
 	}
-	return count(n) + " " + plural
+	return count(int64(n)) + " " + many
+}
+
+// counted prints n with its unit, given as a plural: "rows", "big objects" or
+// "rows outside the prefix".
+func counted(n int64, plural string) string {
+	one := strings.TrimSuffix(plural, "s")
+	if noun, rest, ok := strings.Cut(plural, "s "); ok {
+		one = noun + " " + rest
+	}
+	return Counted(n, one, plural)
 }
 
 // count prints n with commas between thousands.

@@ -18,6 +18,8 @@ func TestSummary(t *testing.T) {
 			"65,000 objects, 634.8 MiB, 1 archive, 1,201 dead letters (Glacier 1,200, NoSuchKey 1), 12.3 s"},
 		{Summary{Count: 1, Unit: "objects", Bytes: 1023, DeadLetters: map[fault.Reason]int64{}},
 			"1 object, 1023 B, 0 dead letters, 0.0 s"},
+		{Summary{Count: 1, Unit: "rows", More: []Tally{{"rows of other storage classes", 1}, {"delete markers", 1}, {"manifests already there", 2}}},
+			"1 row, 0 B, 1 row of other storage classes, 1 delete marker, 2 manifests already there, 0.0 s"},
 		{Summary{Count: 1234567, Unit: "rows", Bytes: 3 << 40, More: []Tally{{"manifests", 19}}, Elapsed: time.Minute},
 			"1,234,567 rows, 3.0 TiB, 19 manifests, 60.0 s"},
 	}

@@ -54,6 +54,11 @@ const (
 	BadRow Reason = "BadRow"
 )
 
+// Reasons are those of the dead-letter index beside a manifest.
+func Reasons() []Reason {
+	return []Reason{Retry, NoSuchKey, Glacier, AccessDenied, Changed, ChecksumMismatch, BadRow}
+}
+
 // Error is a failure with all that a person needs in one line.
 type Error struct {
 	// Kind ends the run; zero leaves it to whoever wraps the error.

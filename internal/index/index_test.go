@@ -124,18 +124,21 @@ func TestReadGoesOnAfterABadLine(t *testing.T) {
 		`b,"k"x,1,2026-11-23 11:36:13+00:00,e,,`, "b,k,1,,e,,,99999999999999999999,0,,,,",
 	} {
 		var errs, good int
-		for _, err := range index.Read(strings.NewReader(bad + "\n" + recorded + "\n")) {
+		for _, err := range index.Read(strings.NewReader(recorded + "\n" + bad + "\n" + recorded + "\n")) {
 			switch {
 			case err == nil:
 				good++
 			case errors.Is(err, index.ErrRow):
 				errs++
+				if !strings.HasPrefix(err.Error(), "line 2: not an index row") {
+					t.Errorf("%q: %v", bad, err)
+				}
 			default:
 				t.Errorf("%q: %v", bad, err)
 			}
 		}
-		if errs != 1 || good != 1 {
-			t.Errorf("%q: %d bad and %d good rows, want 1 and 1", bad, errs, good)
+		if errs != 1 || good != 2 {
+			t.Errorf("%q: %d bad and %d good rows, want 1 and 2", bad, errs, good)
 		}
 	}
 }

@@ -26,62 +26,37 @@ var ErrRow = errors.New("not an index row")
 
 // Read yields the rows of an index, those of the original Amazon S3 Bundler
 // too: seven columns, of which the metadata may hold bare commas. A line that
-// is no row yields an error that wraps ErrRow, and reading goes on; any other
-// error ends it. Rows may share what they hold with each other.
-func Read(r io.Reader) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		var p parser
-		for fields, err := range records(r) {
-			var row Row
-			if err == nil {
-				row, err = p.row(fields)
-			}
-			if !yield(row, err) || err != nil && !errors.Is(err, ErrRow) {
-				return
-			}
-		}
-	}
-}
+// is no row yields an error that names it and wraps ErrRow, and reading goes
+// on; any other error ends it. Rows may share what they hold with each other.
+func Read(r io.Reader) iter.Seq2[Row, error] { return read(r, (*parser).row) }
 
 // ReadDeadLetters yields the lines of a dead-letter index, as Read does.
 func ReadDeadLetters(r io.Reader) iter.Seq2[DeadLetter, error] {
-	return func(yield func(DeadLetter, error) bool) {
-		var p parser
-		for f, err := range records(r) {
-			var d DeadLetter
-			switch {
-			case err != nil:
-			case len(f) != 5 && len(f) != 6:
-				err = fmt.Errorf("%w: %d columns, want 5 or 6", ErrRow, len(f))
-			default:
-				d = DeadLetter{Bucket: string(f[0]), Key: string(f[1]), Size: string(f[2]), Reason: fault.Reason(f[4])}
-				if d.Versioned = len(f) == 6; d.Versioned {
-					d.VersionID = string(f[5])
-				}
-				d.LastModified, err = p.time(f[3])
-			}
-			if !yield(d, err) || err != nil && !errors.Is(err, ErrRow) {
-				return
-			}
-		}
-	}
+	return read(r, (*parser).deadLetter)
 }
 
-// records yields the CSV records of r, good until the next; errors name the
-// line.
-func records(r io.Reader) iter.Seq2[[][]byte, error] {
-	return func(yield func([][]byte, error) bool) {
+// read yields what parse makes of the CSV records of r.
+func read[T any](r io.Reader, parse func(*parser, [][]byte) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		s := csvrow.NewScanner(r)
+		var p parser
 		for {
 			fields, err := s.Next()
 			if err == io.EOF {
 				return
 			}
+			var row T
 			var bad *csvrow.RowError
-			if errors.As(err, &bad) {
-				err = fmt.Errorf("%w: line %d: %v", ErrRow, s.Line(), err)
+			if err == nil {
+				row, err = parse(&p, fields)
+			} else if errors.As(err, &bad) {
+				err = fmt.Errorf("%w: %v", ErrRow, err)
 			}
-			if !yield(fields, err) {
+			ends := err != nil && !errors.Is(err, ErrRow)
+			if err != nil && !ends {
+				err = fmt.Errorf("line %d: %w", s.Line(), err)
+			}
+			if !yield(row, err) || ends {
 				return
 			}
 		}
@@ -97,6 +72,19 @@ type parser struct {
 	text     string // of headers
 	headers  []object.Pair
 	room     []byte
+}
+
+func (p *parser) deadLetter(f [][]byte) (DeadLetter, error) {
+	if len(f) != 5 && len(f) != 6 {
+		return DeadLetter{}, fmt.Errorf("%w: %d columns, want 5 or 6", ErrRow, len(f))
+	}
+	d := DeadLetter{Bucket: string(f[0]), Key: string(f[1]), Size: string(f[2]), Reason: fault.Reason(f[4])}
+	if d.Versioned = len(f) == 6; d.Versioned {
+		d.VersionID = string(f[5])
+	}
+	var err error
+	d.LastModified, err = p.time(f[3])
+	return d, err
 }
 
 func (p *parser) row(f [][]byte) (Row, error) {

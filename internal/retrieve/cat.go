@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,9 +92,11 @@ func locate(ctx context.Context, st Store, source Source, key string, opt CatOpt
 		f.Keys = []object.Pattern{object.LiteralPattern(key)}
 	}
 	found := false
+	var bad error // of a line that may have been the row
 	for r, err := range l.Rows() {
 		switch {
 		case errors.Is(err, index.ErrRow):
+			bad = cmp.Or(bad, err)
 			continue
 		case err != nil:
 			return row, indexed, err
@@ -108,11 +111,14 @@ func locate(ctx context.Context, st Store, source Source, key string, opt CatOpt
 			break // there can be no other, unless of another bucket
 		}
 	}
-	if !found {
-		return row, indexed, &fault.Error{Kind: fault.Download, Reason: fault.NoSuchKey, Op: fmt.Sprintf("find %q", key), Where: "in " + source.Where().String(),
-			Hint: "give the key as S3 knows it, without encoding; s3bundler list shows all"}
+	if found {
+		return row, l.Attr, nil
 	}
-	return row, l.Attr, nil
+	if bad != nil {
+		return row, indexed, fault.New(fault.Read, fmt.Sprintf("find %q", key), "in "+source.Where().String(), bad, "it has no other row with this key")
+	}
+	return row, indexed, &fault.Error{Kind: fault.Download, Reason: fault.NoSuchKey, Op: fmt.Sprintf("find %q", key), Where: "in " + source.Where().String(),
+		Err: errors.New("it holds no such object"), Hint: "give the key as S3 knows it, without encoding; s3bundler list shows all"}
 }
 
 // One is the one source at l, which is no prefix.

@@ -116,7 +116,10 @@ func TestCatRefuses(t *testing.T) {
 		}
 		t.Logf("%s: %v", name, err)
 	}
-	refused("a key that is not there", index, "none", retrieve.CatOptions{}, fault.Download, fault.NoSuchKey, "none", index)
+	refused("a key that is not there", index, "none", retrieve.CatOptions{}, fault.Download, fault.NoSuchKey, "none", index, "no such object")
+	w.store(object.Location{Bucket: "dst", Key: "no.index"}, []byte("# notes\n\nnothing of an index\n"))
+	w.store(object.Location{Bucket: "dst", Key: "no.tar"}, nil)
+	refused("a file that is no index", "s3://dst/no.index", "k", retrieve.CatOptions{}, fault.Read, "", "s3://dst/no.index", "line 1")
 	refused("no such index", "s3://dst/none.index", "k", retrieve.CatOptions{}, fault.Download, fault.NoSuchKey, "s3://dst/none.index")
 	refused("a prefix", "s3://dst/archive/", "k", retrieve.CatOptions{}, fault.Usage, "", "s3bundler find")
 	refused("a range beyond the end", index, "k", retrieve.CatOptions{Range: store.Range{Offset: 7, Length: 1}}, fault.Usage, "", "7 bytes")
