@@ -3,6 +3,7 @@ package bundler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -88,10 +89,9 @@ func (w *bundle) copyBig(ctx context.Context, o object.Object) (object.Attribute
 	if err != nil {
 		return attr, err
 	}
-	to := w.opt.Archive.BigObject(o.Bucket, o)
-	meta := layout.BigObjectMetadata(to)
-	if w.copiedBefore(ctx, meta, to, attr) {
-		return attr, nil
+	to, done, err := w.copyPlace(ctx, o, attr)
+	if err != nil || done {
+		return attr, err
 	}
 	src := o
 	src.ETag = attr.ETag
@@ -104,7 +104,7 @@ func (w *bundle) copyBig(ctx context.Context, o object.Object) (object.Attribute
 		crc = stored.Checksum.Value
 	}
 	row := index.NewRow(o, attr, tags, "", crc)
-	_, err = w.st.Put(ctx, meta, row.Append(nil), store.PutOptions{Metadata: []object.Pair{{Name: layout.SourceETag, Value: attr.ETag}}})
+	_, err = w.st.Put(ctx, layout.BigObjectMetadata(to), row.Append(nil), store.PutOptions{Metadata: []object.Pair{{Name: layout.SourceETag, Value: attr.ETag}}})
 	if err != nil {
 		return attr, fault.As(fault.Upload, err)
 	}
@@ -124,14 +124,38 @@ func (w *bundle) describe(ctx context.Context, o object.Object) (object.Attribut
 	return attr, tags, err
 }
 
-// copiedBefore reports whether an earlier run has copied this very object.
-func (w *bundle) copiedBefore(ctx context.Context, meta, to object.Location, attr object.Attributes) bool {
-	m, err := w.st.Head(ctx, object.At(meta))
-	if err != nil || valueOf(m.Metadata, layout.SourceETag) != attr.ETag {
-		return false
+// copyPlace finds where the copy of an object goes, and whether an earlier run
+// has put it there. The copy of another content of this key, which may be the
+// last there is of it, is never replaced.
+func (w *bundle) copyPlace(ctx context.Context, o object.Object, attr object.Attributes) (to object.Location, done bool, err error) {
+	to = w.opt.Archive.BigObject(o.Bucket, o)
+	meta, err := w.headCopy(ctx, layout.BigObjectMetadata(to))
+	if err == nil && meta.ETag != "" && valueOf(meta.Metadata, layout.SourceETag) != attr.ETag {
+		to = w.opt.Archive.OtherBigObject(o.Bucket, o, attr.ETag)
+		meta, err = w.headCopy(ctx, layout.BigObjectMetadata(to))
 	}
-	there, err := w.st.Head(ctx, object.At(to))
-	return err == nil && there.Size == attr.Size
+	if err != nil || meta.ETag == "" {
+		return to, false, err
+	}
+	there, err := w.headCopy(ctx, to)
+	return to, there.ETag != "" && there.Size == attr.Size, err
+}
+
+// maxKey is the length of the longest key, in bytes.
+const maxKey = 1024
+
+// headCopy is head. Of its errors that of a key too long alone is about the
+// object: any other would be another object's, too.
+func (w *bundle) headCopy(ctx context.Context, l object.Location) (object.Attributes, error) {
+	if len(l.Key) > maxKey {
+		return object.Attributes{}, &fault.Error{Reason: fault.BadRow, Op: "copy to", Where: l.String(),
+			Err: errors.New("the key is longer than 1,024 bytes"), Hint: "shorten the prefix"}
+	}
+	a, err := w.head(ctx, l)
+	if fault.ReasonOf(err) != "" {
+		err = fault.New(fault.KindOf(err), "look for an earlier copy", "", errors.New(err.Error()), "")
+	}
+	return a, err
 }
 
 // addCopies counts the copies once all have ended; dead letters among them go

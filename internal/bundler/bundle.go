@@ -35,6 +35,7 @@ type bundle struct {
 	failed  error       // of a line that placed could not add
 	letters record
 	copies  copies
+	gone    gone
 }
 
 // Bundle does the work for the manifest at m. That it was done before, for
@@ -111,6 +112,9 @@ func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error])
 			IfMatch: w.before.archiveETag, IfAbsent: w.before.archiveETag == "",
 		},
 	})
+	if w.before.paired {
+		w.gone = newGone()
+	}
 	w.index, w.letters = w.record(ctx, w.result.Index), w.record(ctx, layout.DeadLetters(w.manifest))
 	defer w.abortRecords()
 	w.tar = archive.NewWriter(w.up, archive.Options{Compress: w.opt.Compress, Placed: w.placed})
@@ -128,6 +132,9 @@ func (w *bundle) make(ctx context.Context, rows iter.Seq2[object.Object, error])
 	}
 	if err == nil {
 		err = errors.Join(w.tar.Close(), w.failed)
+	}
+	if err == nil {
+		err = w.keepGone(ctx)
 	}
 	if err != nil {
 		w.tar.Abandon()

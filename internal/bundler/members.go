@@ -144,6 +144,7 @@ func (w *bundle) deadLetter(o object.Object, attr object.Attributes, err error) 
 	where := o.Location().String()
 	switch reason {
 	case fault.NoSuchKey:
+		w.gone.add(o.Bucket, o.EncodedKey)
 		w.log.Error("skipped " + where + ": deleted since it was listed")
 	case fault.Glacier:
 		w.log.Error("skipped " + where + ": glaciered, restore it first")

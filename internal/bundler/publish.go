@@ -25,13 +25,39 @@ type published struct {
 	// promised says that the index has, or is about to get, a dead-letter
 	// index beside it.
 	promised bool
+	// paired says that there is an archive with its own index, of whatever
+	// manifest; whole, that they are of this very one.
+	paired, whole bool
 	// done says that archive, index and dead letters of this very manifest
 	// are all there and belong together.
 	done bool
 }
 
-// look finds what an earlier run, or another worker, has left.
+// look finds what an earlier run, or another worker, has left. What objects
+// were purged for is not made again: it may be all that is left of them.
 func (w *bundle) look(ctx context.Context) (published, error) {
+	p, err := w.survey(ctx)
+	if err != nil || p.done || p.archiveETag == "" && p.indexETag == "" {
+		return p, err
+	}
+	log, err := w.head(ctx, layout.PurgeLog(w.result.Index))
+	switch {
+	case err != nil || log.ETag == "":
+	case p.whole:
+		p.done = true
+		w.log.Error("the dead-letter index of "+w.manifest.String()+" is gone, and is not made again: objects of the archive were purged", "log", layout.PurgeLog(w.result.Index).String())
+	default:
+		err = kept(w.result.Index, layout.PurgeLog(w.result.Index).String()+" lists objects that were purged because that archive has them")
+	}
+	return p, err
+}
+
+// kept is why an archive with its index is not replaced.
+func kept(index object.Location, why string) error {
+	return fault.New(fault.Upload, "replace the archive of", index.String(), errors.New(why), "it stays as it is; bundle the manifest with another --prefix")
+}
+
+func (w *bundle) survey(ctx context.Context) (published, error) {
 	var p published
 	archived, err := w.head(ctx, w.result.Archive)
 	if err != nil {
@@ -53,6 +79,8 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	p.archiveETag, p.indexETag, p.lettersETag = archived.ETag, indexed.ETag, letters.ETag
 	sum := valueOf(indexed.Metadata, layout.DeadLetterSum)
 	p.promised = sum != ""
+	pairedWith := valueOf(indexed.Metadata, layout.ArchiveETag)
+	p.paired = archived.ETag != "" && archived.ETag == pairedWith
 	if p.indexETag == "" {
 		return p, nil
 	}
@@ -67,9 +95,10 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 			return p, err
 		}
 	}
-	if archived.ETag == "" || valueOf(indexed.Metadata, layout.ArchiveETag) != archived.ETag {
+	if archived.ETag == "" || archived.ETag != pairedWith {
 		return p, nil
 	}
+	p.paired, p.whole = true, true
 	// The sum of letters that nobody promised is of an older run.
 	p.done = !p.promised || valueOf(letters.Metadata, layout.DeadLetterSum) == sum
 	return p, nil

@@ -42,12 +42,21 @@ func (p Place) Index(source, name string) object.Location {
 // BigObject is where the copy of an object above max size lies. The versions
 // of one key lie apart.
 func (p Place) BigObject(source string, o object.Object) object.Location {
-	id, dir := source+"/"+o.EncodedKey, source+"/bigobjects/"
 	if o.VersionID != "" {
-		id += "?versionId=" + o.VersionID
-		dir += o.VersionID + "/"
+		return p.apart(source, o, "versionId", o.VersionID)
 	}
-	return p.at(id, dir+o.Key)
+	return p.at(source+"/"+o.EncodedKey, source+"/bigobjects/"+o.Key)
+}
+
+// OtherBigObject is where the copy of an object lies for which there is no
+// room where BigObject says, because that of another content of the same key
+// lies there. etag is the object's.
+func (p Place) OtherBigObject(source string, o object.Object, etag string) object.Location {
+	return p.apart(source, o, "etag", etag)
+}
+
+func (p Place) apart(source string, o object.Object, by, value string) object.Location {
+	return p.at(source+"/"+o.EncodedKey+"?"+by+"="+value, source+"/bigobjects/"+value+"/"+o.Key)
 }
 
 // BigObjectMetadata is where the index line of the copy at l lies.
@@ -58,6 +67,12 @@ func BigObjectMetadata(l object.Location) object.Location {
 // DeadLetters is where the dead-letter index of a manifest lies.
 func DeadLetters(manifest object.Location) object.Location {
 	return object.Location{Bucket: manifest.Bucket, Key: manifest.Key + ".dlq"}
+}
+
+// PurgeLog is where the objects of an archive are logged that were deleted from
+// their source because the archive has them. index is the archive's.
+func PurgeLog(index object.Location) object.Location {
+	return object.Location{Bucket: index.Bucket, Key: index.Key + ".purged.csv"}
 }
 
 // at puts key under the prefix and a hash of id: keys that begin differently

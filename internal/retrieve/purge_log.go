@@ -15,6 +15,7 @@ import (
 	"s3bundler/internal/fault"
 	"s3bundler/internal/fetch"
 	"s3bundler/internal/index"
+	"s3bundler/internal/layout"
 	"s3bundler/internal/object"
 	"s3bundler/internal/store"
 )
@@ -46,7 +47,7 @@ func PurgeLog(s Source) object.Location {
 		rest := strings.TrimSuffix(l.Key[i+len(bigObjects)+2:], metadataEnding)
 		return object.Location{Bucket: l.Bucket, Key: l.Key[:i] + "/" + bigObjects + "-purged/" + rest + logEnding}
 	}
-	return object.Location{Bucket: l.Bucket, Key: l.Key + logEnding}
+	return layout.PurgeLog(l)
 }
 
 // purgeLog is the log of one source. The zero value logs nothing. It may be
