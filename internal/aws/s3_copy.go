@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,16 +86,19 @@ func (s *S3) copyWhole(ctx context.Context, src object.Object, attr object.Attri
 		// Copying no tags would need the permission to read them.
 		in.TaggingDirective = types.TaggingDirectiveReplace
 	}
-	out, err := invoke(ctx, s, copyCall("CopyObject", src, dst), dst.Bucket, s.client.CopyObject, in, with(sent))
+	c := copyCall("CopyObject", src, dst)
+	out, err := invoke(ctx, s, c, dst.Bucket, s.client.CopyObject, in, with(sent))
 	if err != nil {
 		return store.Stored{}, err
 	}
-	st := store.Stored{VersionID: awssdk.ToString(out.VersionId), Size: attr.Size}
-	if r := out.CopyObjectResult; r != nil {
-		st.ETag = strings.Trim(awssdk.ToString(r.ETag), `"`)
-		if r.ChecksumCRC64NVME != nil {
-			st.Checksum = object.Checksum{Algorithm: crcName, Value: *r.ChecksumCRC64NVME}
-		}
+	// S3 answers 200 before it has copied: only the result says that it has.
+	r := cmp.Or(out.CopyObjectResult, &types.CopyObjectResult{})
+	if err := noETag(c, r.ETag); err != nil {
+		return store.Stored{}, err
+	}
+	st := store.Stored{ETag: strings.Trim(*r.ETag, `"`), VersionID: awssdk.ToString(out.VersionId), Size: attr.Size}
+	if r.ChecksumCRC64NVME != nil {
+		st.Checksum = object.Checksum{Algorithm: crcName, Value: *r.ChecksumCRC64NVME}
 	}
 	return st, nil
 }
@@ -137,15 +141,14 @@ func (s *S3) copyParts(ctx context.Context, src object.Object, attr object.Attri
 				CopySource: copySource(src), CopySourceIfMatch: quoted(src.ETag),
 				CopySourceRange: str(fmt.Sprintf("bytes=%d-%d", from, to)), RequestPayer: s.payer,
 			}
-			out, err := invoke(gctx, s, copyCall("UploadPartCopy", src, dst), dst.Bucket, s.client.UploadPartCopy, in)
+			c := copyCall("UploadPartCopy", src, dst)
+			out, err := invoke(gctx, s, c, dst.Bucket, s.client.UploadPartCopy, in)
 			if err != nil {
 				return err
 			}
-			parts[i] = store.Part{Number: i + 1}
-			if r := out.CopyPartResult; r != nil {
-				parts[i].ETag = awssdk.ToString(r.ETag)
-			}
-			return nil
+			r := cmp.Or(out.CopyPartResult, &types.CopyPartResult{})
+			parts[i] = store.Part{Number: i + 1, ETag: awssdk.ToString(r.ETag)}
+			return noETag(c, r.ETag)
 		})
 	}
 	if err := g.Wait(); err != nil {

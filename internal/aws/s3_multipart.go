@@ -52,7 +52,11 @@ func (s *S3) create(ctx context.Context, in *s3.CreateMultipartUploadInput, opts
 	l := object.Location{Bucket: *in.Bucket, Key: *in.Key}
 	late, cancel := grace(ctx, createGrace)
 	defer cancel()
-	out, err := invoke(late, s, write("CreateMultipartUpload", "PutObject", l), l.Bucket, s.client.CreateMultipartUpload, in, opts...)
+	c := write("CreateMultipartUpload", "PutObject", l)
+	out, err := invoke(late, s, c, l.Bucket, s.client.CreateMultipartUpload, in, opts...)
+	if err == nil && awssdk.ToString(out.UploadId) == "" {
+		err = noProof(c, "UploadId")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func (s *S3) UploadPart(ctx context.Context, l object.Location, uploadID string,
 
 // uploaded makes the answer of UploadPart, and checks it.
 func uploaded(c call, n int, sum object.Checksum, etag string, crc *string) (store.Part, error) {
-	if _, err := stored(c, 0, sum.Value, nil, nil, crc); err != nil {
+	if _, err := stored(c, 0, sum.Value, &etag, nil, crc); err != nil {
 		return store.Part{}, err
 	}
 	return store.Part{Number: n, ETag: etag, Checksum: sum}, nil

@@ -54,8 +54,33 @@ func (s *S3) Put(ctx context.Context, l object.Location, body []byte, opt store.
 	return stored(c, int64(len(body)), sum, out.ETag, out.VersionId, out.ChecksumCRC64NVME)
 }
 
+// noETag is the error of an answer that says that something was stored, and has
+// no ETag.
+func noETag(c call, etag *string) error {
+	if strings.Trim(awssdk.ToString(etag), `"`) != "" {
+		return nil
+	}
+	return noProof(c, "ETag")
+}
+
+// noProof is the error of an answer of success that lacks what S3's has: it may
+// be that of something in between, and proves nothing.
+func noProof(c call, lacks string) error {
+	f := &fault.Error{
+		Kind: c.kind, Op: c.op, Where: c.where, Transient: true, Err: errors.New("the answer has no " + lacks),
+		Hint: "it is not S3 that answers: check --endpoint-url and proxies",
+	}
+	if c.object {
+		f.Reason = fault.Retry
+	}
+	return f
+}
+
 // stored makes the answer of an upload, and checks it.
 func stored(c call, size int64, sum string, etag, version, crc *string) (store.Stored, error) {
+	if err := noETag(c, etag); err != nil {
+		return store.Stored{}, err
+	}
 	if crc != nil && !isSum(*crc, crc64nvme.Size) {
 		crc = nil
 	}

@@ -67,6 +67,9 @@ func (s *S3) putOwn(ctx context.Context, p put) (http.Header, error) {
 			if res.Body.Close(); err != nil {
 				return nil, errOther
 			}
+			if kept.Get("Etag") == "" {
+				return nil, errOther
+			}
 			b.exists.Store(true)
 			return kept, nil
 		}

@@ -74,7 +74,11 @@ func (u *uploader) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...fu
 	}
 	in.IfNoneMatch, in.IfMatch = conditions(u.opt)
 	c := write("PutObject", "", object.Location{Bucket: *in.Bucket, Key: *in.Key})
-	return invoke(ctx, u.S3, c, *in.Bucket, u.client.PutObject, in, unsigned, with(u.opt))
+	out, err := invoke(ctx, u.S3, c, *in.Bucket, u.client.PutObject, in, unsigned, with(u.opt))
+	if err != nil {
+		return nil, err
+	}
+	return out, noETag(c, out.ETag)
 }
 
 func (u *uploader) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, _ ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
@@ -88,7 +92,11 @@ func (u *uploader) UploadPart(ctx context.Context, in *s3.UploadPartInput, _ ...
 		return nil, err
 	}
 	c := write("UploadPart", "PutObject", object.Location{Bucket: *in.Bucket, Key: *in.Key})
-	return invoke(ctx, u.S3, c, *in.Bucket, u.client.UploadPart, in, unsigned)
+	out, err := invoke(ctx, u.S3, c, *in.Bucket, u.client.UploadPart, in, unsigned)
+	if err != nil {
+		return nil, err
+	}
+	return out, noETag(c, out.ETag)
 }
 
 func (u *uploader) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, _ ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
