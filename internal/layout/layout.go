@@ -78,8 +78,12 @@ func PurgeLog(index object.Location) object.Location {
 // at puts key under the prefix and a hash of id: keys that begin differently
 // are spread over S3's partitions.
 func (p Place) at(id, key string) object.Location {
+	return object.Location{Bucket: p.Bucket, Key: p.prefix + hashOf(id) + "/" + key}
+}
+
+func hashOf(id string) string {
 	sum := md5.Sum([]byte(id))
-	return object.Location{Bucket: p.Bucket, Key: p.prefix + hex.EncodeToString(sum[:])[:6] + "/" + key}
+	return hex.EncodeToString(sum[:])[:6]
 }
 
 // The names of the user metadata that results carry.
@@ -106,11 +110,25 @@ const (
 	SourceETag = "source-etag"
 )
 
-// Holds reports whether an archive, an index or a copy may lie at l.
+// Holds reports whether an archive, its index or log, or a copy lies at l. The
+// hash in its key must be that of the rest, for other things too lie in folders
+// whose names are six hex digits: 202611.
 func (p Place) Holds(l object.Location) bool {
 	rest, ok := strings.CutPrefix(l.Key, p.prefix)
-	if !ok || l.Bucket != p.Bucket || len(rest) < 8 || rest[6] != '/' {
+	hash, key, _ := strings.Cut(rest, "/")
+	source, name, named := strings.Cut(key, "/")
+	if !ok || !named || l.Bucket != p.Bucket {
 		return false
 	}
-	return strings.Trim(rest[:6], "0123456789abcdef") == "" && strings.Contains(rest[7:], "/")
+	dir, _, deep := strings.Cut(name, "/")
+	if deep {
+		// The key of a copy was encoded as its manifest's author liked.
+		return len(hash) == 6 && strings.Trim(hash, "0123456789abcdef") == "" && (dir == "bigobjects" || dir == "bigobjects-purged")
+	}
+	for _, ending := range []string{".index", ".tar", ".tar.gz", ".index.purged.csv"} {
+		if base, ok := strings.CutSuffix(name, ending); ok && hash == hashOf(source+"/"+base) {
+			return true
+		}
+	}
+	return false
 }
