@@ -35,7 +35,7 @@ func (o *options) run(cmd *cobra.Command) error {
 	stop()
 	console.Summarize(sum.summary(time.Since(began)))
 	if sum.bad > 0 && !sum.alone && cmd.Context().Err() == nil {
-		return fault.New(fault.KindOf(err), "bundle", "", fmt.Errorf("%s failed, as logged above", cli.Counted(sum.bad, "manifest", "manifests")), "run the same command again: it goes on with them")
+		return fault.New(fault.KindOf(err), "bundle", "", fmt.Errorf("%s failed, as logged above", cli.Counted(sum.bad, "manifest", "manifests")), "mend what the log says, and run the same command again: it goes on with them")
 	}
 	return err
 }

@@ -48,15 +48,34 @@ func TestManifestsOfOneNameDoNotReplaceEachOther(t *testing.T) {
 	first, second := object.Location{Bucket: "dst", Key: "x/man.0.index"}, object.Location{Bucket: "dst", Key: "y/man.0.index"}
 	w.store(first, w.rows[0])
 	w.store(second, w.rows[1])
+	w.store(object.Location{Bucket: "dst", Key: "z/other.0.index"}, w.rows[1])
 	r, err := b.Bundle(t.Context(), first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := string(w.get(r.Archive))
+	others := b.All(t.Context(), b.Manifests(t.Context(), []object.Location{second, {Bucket: "dst", Key: "z/"}}), func(bundler.Result, error) {})
+	if fault.ExitCode(others) != 4 || w.get(layout.In("dst", "archive").Index("src1", "other.0")) == nil {
+		t.Errorf("%v, want exit 4, and the others archived", others)
+	}
 	if _, err := b.Bundle(t.Context(), second); fault.ExitCode(err) != 4 || !strings.Contains(err.Error(), "x/man.0.index") {
 		t.Errorf("%v, want exit 4 and the other manifest's name", err)
 	}
 	if string(w.get(r.Archive)) != want {
 		t.Error("the archive of the first was replaced")
+	}
+}
+
+// A big object whose copy, or the index line beside it, would have too long a
+// key is left out; the others are not.
+func TestBigObjectsWithLongKeys(t *testing.T) {
+	w := newWorld(t)
+	room := 1024 - len("archive/012345/src1/bigobjects/")
+	for i, length := range []int{room - len(".metadata"), room - len(".metadata") + 1, room, room + 1} {
+		w.plant(strings.Repeat(string(rune('a'+i)), length), sandbox.Planted{Body: noise(1, 5000)})
+	}
+	r, err := w.bundle(bundler.Options{MaxSize: 1000})
+	if err != nil || r.Copied != 1 || r.DeadLetters[fault.BadRow] != 3 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

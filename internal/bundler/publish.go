@@ -54,7 +54,7 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 
 // kept is why an archive with its index is not replaced.
 func kept(index object.Location, why string) error {
-	return fault.New(fault.Upload, "replace the archive of", index.String(), errors.New(why), "it stays as it is; bundle the manifest with another --prefix")
+	return aloneError{fault.New(fault.Upload, "replace the archive of", index.String(), errors.New(why), "it stays as it is; bundle the manifest with another --prefix")}
 }
 
 func (w *bundle) survey(ctx context.Context) (published, error) {
@@ -73,8 +73,8 @@ func (w *bundle) survey(ctx context.Context) (published, error) {
 		return p, err
 	}
 	if of := valueOf(indexed.Metadata, layout.Manifest); of != "" && of != w.address() {
-		return p, fault.New(fault.Upload, "archive", w.manifest.String(),
-			fmt.Errorf("%s is the index of another manifest of that name, %s", w.result.Index, of), "give another --prefix")
+		return p, aloneError{fault.New(fault.Upload, "archive", w.manifest.String(),
+			fmt.Errorf("%s is the index of another manifest of that name, %s", w.result.Index, of), "give another --prefix")}
 	}
 	p.archiveETag, p.indexETag, p.lettersETag = archived.ETag, indexed.ETag, letters.ETag
 	sum := valueOf(indexed.Metadata, layout.DeadLetterSum)

@@ -2,6 +2,7 @@ package bundler
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"sync"
@@ -55,6 +56,17 @@ func (b *Bundler) below(ctx context.Context, prefix object.Location, st store.Li
 	}
 }
 
+// aloneError keeps one manifest from being archived, and no other.
+type aloneError struct{ error }
+
+func (e aloneError) Unwrap() error { return e.error }
+
+// alone reports whether another manifest may be stored in spite of err.
+func alone(err error) bool {
+	var e aloneError
+	return errors.As(err, &e) || errors.Is(err, errSuperseded) || fault.Transient(err)
+}
+
 // All bundles each of manifests, Options.Workers at a time, and tells each
 // what became of it, one call after the other. A manifest that fails does not
 // keep the others from being done, unless nothing can be stored at all. The
@@ -81,7 +93,7 @@ func (b *Bundler) All(ctx context.Context, manifests iter.Seq2[object.Location, 
 				}
 				if err != nil {
 					failed(err)
-					if fault.KindOf(err) == fault.Upload {
+					if fault.KindOf(err) == fault.Upload && !alone(err) {
 						cancel(err)
 					}
 				}
