@@ -25,8 +25,8 @@ is given; to send one twice costs time, but does no harm.
 
 With --dlq the objects that a dead-letter index lists are tried again: they
 become a manifest beside it, <name>.retry-<digest>.index, whose archive has a
-name of its own. Its columns are Bucket, Key and Size, and VersionId behind them
-where the dead letters tell versions.
+name of its own. Its columns must be those that the workers' -f names: give the
+same here, unless it is Bucket Key Size, or these and VersionId.
 Where the bucket itself tells the queue of new manifests, as the stack's does,
 leave --queue out: the manifest is only stored, and its event sends it.`
 
@@ -64,7 +64,7 @@ func newRedrive() *cobra.Command {
 	}
 	fs := cmd.Flags()
 	addPlaces(cmd, &o.Options)
-	_ = fs.MarkHidden("fieldnames") // it fails for unknown flags alone
+	fs.Lookup("fieldnames").Usage = "with --dlq: the columns to write, as the workers' -f names them"
 	fs.StringVarP(&o.queue, "queue", "q", "", "send to this SQS `QUEUE`: its name, URL or ARN")
 	fs.Var(cli.URIs(&o.dlq), "dlq", "a dead-letter index, or all below a prefix that ends in /; may be repeated")
 	fs.StringSliceVar(&o.reasons, "reason", nil, "with --dlq: only objects with these `REASONS` (default: all but BadRow)")
@@ -117,9 +117,13 @@ func (o *redriveOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	con := o.Console(cmd)
+	var fields manifest.Fields // of the dead letters' own, unless told
+	if cmd.Flags().Changed("fieldnames") {
+		fields = o.Fields
+	}
 	var todo []object.Location
 	if len(o.dlq) > 0 {
-		todo, err = o.retries(ctx, s3, con)
+		todo, err = o.retries(ctx, s3, con, fields)
 	} else {
 		todo, err = o.failed(ctx, s3, q)
 	}
@@ -161,7 +165,7 @@ func (o *redriveOptions) failed(ctx context.Context, s3 *aws.S3, q *aws.Queue) (
 }
 
 // retries stores the dead letters as manifests.
-func (o *redriveOptions) retries(ctx context.Context, s3 *aws.S3, con *cli.Console) ([]object.Location, error) {
+func (o *redriveOptions) retries(ctx context.Context, s3 *aws.S3, con *cli.Console, fields manifest.Fields) ([]object.Location, error) {
 	var reasons []fault.Reason
 	for _, r := range o.reasons {
 		reasons = append(reasons, fault.Reason(r))
@@ -171,7 +175,7 @@ func (o *redriveOptions) retries(ctx context.Context, s3 *aws.S3, con *cli.Conso
 		if err != nil {
 			return nil, err
 		}
-		r, err := status.NewRetry(ctx, s3, l, reasons)
+		r, err := status.NewRetry(ctx, s3, l, reasons, fields)
 		if err != nil {
 			return nil, err
 		}

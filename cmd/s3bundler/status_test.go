@@ -61,6 +61,7 @@ func TestStatusAndRedrive(t *testing.T) {
 		{"anyway", append([]string{"redrive", "--anyway"}, places...), 0, "m.1.index", "sent", 2},
 		{"dead letters", []string{"redrive", "--dlq", "s3://dst/manifests/", "-q", "work"}, 0, "s3://dst/manifests/m.0.retry-", "sent", 3},
 		{"other reasons", []string{"redrive", "--dlq", "s3://dst/manifests/", "--reason", "Retry", "-q", "work"}, 0, "", "0 manifests", 3},
+		{"nowhere", []string{"redrive", "--dlq", "s3://dst/manifest/", "-q", "work"}, 5, "", "s3://dst/manifest/", 3},
 		{"unknown reason", []string{"redrive", "--dlq", "s3://dst/manifests/", "--reason", "retry"}, 2, "", "ChecksumMismatch", 3},
 		{"no queue", append([]string{"redrive"}, places[:4]...), 2, "", "--queue", 3},
 		{"no places", []string{"status"}, 2, "", "--manifests", 3},

@@ -55,8 +55,7 @@ func Send(ctx context.Context, q Sender, manifests []object.Location) (sent int,
 // Retry is a manifest made of the rows of a dead-letter index.
 type Retry struct {
 	Manifest object.Location
-	// Text is the manifest, with the columns Bucket, Key and Size, and
-	// VersionId if the dead letters tell versions.
+	// Text is the manifest.
 	Text []byte
 	// Rows is how many it has. None make no manifest.
 	Rows int
@@ -66,26 +65,43 @@ type Retry struct {
 }
 
 // NewRetry makes a manifest of the rows of the dead-letter index at dlq that
-// have one of reasons; without reasons, of all but bad rows. It stores nothing.
-func NewRetry(ctx context.Context, st store.Reader, dlq object.Location, reasons []fault.Reason) (Retry, error) {
+// have one of reasons; without reasons, of all but bad rows. Its columns are
+// those of fields, empty where a dead letter does not know, or, if fields is the
+// zero value, Bucket, Key, Size and, behind them, VersionId if the dead letters
+// tell versions. It stores nothing.
+func NewRetry(ctx context.Context, st store.Reader, dlq object.Location, reasons []fault.Reason, fields manifest.Fields) (Retry, error) {
 	body, _, err := fetch.Stream(ctx, st, object.At(dlq))
 	if err != nil {
 		return Retry{}, fault.As(fault.Download, err)
 	}
 	defer body.Close()
-	r, err := retryOf(body, reasons)
+	r, err := retryOf(body, reasons, fields)
 	r.Manifest = retryAt(dlq, r.Text)
 	return r, located(ended(ctx, err), dlq)
 }
 
-func retryOf(letters io.Reader, reasons []fault.Reason) (r Retry, err error) {
+func retryOf(letters io.Reader, reasons []fault.Reason, fields manifest.Fields) (r Retry, err error) {
+	columns := fields.Columns()
+	lacking := false
 	err = eachLetter(letters, func(cells [][]byte) {
 		if !wanted(cells, reasons) {
 			r.LeftOut++
 			return
 		}
-		// Bucket, Key, Size and, if there is one, VersionId.
-		for i, cell := range slices.Concat(cells[:3], cells[letterColumns:]) {
+		versioned := len(cells) > letterColumns
+		lacking = lacking || versioned && columns != nil && !fields.Has(manifest.VersionID)
+		var row [][]byte
+		switch {
+		case columns != nil:
+			for _, c := range columns {
+				row = append(row, letterCell(cells, c))
+			}
+		case versioned:
+			row = append(cells[:3:3], cells[letterColumns])
+		default:
+			row = cells[:3]
+		}
+		for i, cell := range row {
 			if i > 0 {
 				r.Text = append(r.Text, ',')
 			}
@@ -94,7 +110,29 @@ func retryOf(letters io.Reader, reasons []fault.Reason) (r Retry, err error) {
 		r.Text = append(r.Text, '\n')
 		r.Rows++
 	})
+	if err == nil && lacking {
+		err = errNoVersions
+	}
 	return r, err
+}
+
+var errNoVersions = fault.New(fault.Usage, "", "", errors.New("its objects are versions, and there is no column for these"), "name the workers' columns with -f, VersionId among them")
+
+// letterCell is what a dead letter knows of a column.
+func letterCell(cells [][]byte, c manifest.Column) []byte {
+	switch c {
+	case manifest.Bucket:
+		return cells[0]
+	case manifest.Key:
+		return cells[1]
+	case manifest.Size:
+		return cells[2]
+	case manifest.VersionID:
+		if len(cells) > letterColumns {
+			return cells[letterColumns]
+		}
+	}
+	return nil
 }
 
 // wanted reports whether a worker can read a row, and shall.
@@ -147,7 +185,8 @@ func (r Retry) Store(ctx context.Context, st store.Writer) error {
 }
 
 // LettersBelow yields the dead-letter indexes with at least a row that places
-// name: each one, or, where a key is empty or ends in a slash, all below it.
+// name: each one, or, where a key is empty or ends in a slash, all below it. A
+// place where there is nothing at all is an error.
 func LettersBelow(ctx context.Context, st store.Lister, places []object.Location) iter.Seq2[object.Location, error] {
 	return func(yield func(object.Location, error) bool) {
 		for _, l := range places {
@@ -157,14 +196,20 @@ func LettersBelow(ctx context.Context, st store.Lister, places []object.Location
 				}
 				continue
 			}
+			empty := true
 			for o, err := range st.List(ctx, l) {
 				if err != nil {
 					yield(l, fault.As(fault.Download, err))
 					return
 				}
+				empty = false
 				if strings.HasSuffix(o.Key, LettersEnding) && o.Size > 0 && !yield(o.Location(), nil) {
 					return
 				}
+			}
+			if empty {
+				yield(l, fault.New(fault.Download, "look for dead letters below", l.String(), nil, "there is nothing: check bucket and prefix"))
+				return
 			}
 		}
 	}

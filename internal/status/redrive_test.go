@@ -9,6 +9,7 @@ import (
 
 	"s3bundler/internal/aws"
 	"s3bundler/internal/fault"
+	"s3bundler/internal/manifest"
 	"s3bundler/internal/object"
 	"s3bundler/internal/queue"
 	"s3bundler/internal/sandbox"
@@ -60,7 +61,7 @@ func TestRetry(t *testing.T) {
 	first := w.bundle(m)[0]
 	dlq := object.Location{Bucket: "dst", Key: m.Key + ".dlq"}
 	w.plant("src", "late key", sandbox.Planted{Body: []byte("late")})
-	r, err := status.NewRetry(t.Context(), w.s3, dlq, nil)
+	r, err := status.NewRetry(t.Context(), w.s3, dlq, nil, manifest.Fields{})
 	if err != nil || string(r.Text) != "src,late+key,4\n" || r.Rows != 1 || r.LeftOut != 0 {
 		t.Fatalf("%+v %q, %v", r, r.Text, err)
 	}
@@ -76,7 +77,7 @@ func TestRetry(t *testing.T) {
 	if report.Count != (status.Progress{Done: 2, Total: 2}) || report.DeadLetters["NoSuchKey"] != 1 {
 		t.Errorf("%+v, dead letters %v", report.Count, report.DeadLetters)
 	}
-	again, err := status.NewRetry(t.Context(), w.s3, object.Location{Bucket: "dst", Key: r.Manifest.Key + ".dlq"}, nil)
+	again, err := status.NewRetry(t.Context(), w.s3, object.Location{Bucket: "dst", Key: r.Manifest.Key + ".dlq"}, nil, manifest.Fields{})
 	if fault.ReasonOf(err) != fault.NoSuchKey {
 		t.Errorf("dead letters that are not there: %+v, %v", again, err)
 	}
@@ -97,7 +98,7 @@ func TestRetryRows(t *testing.T) {
 		{[]fault.Reason{fault.BadRow}, "src,e,3\n", 5},
 		{[]fault.Reason{fault.AccessDenied}, "", 6},
 	} {
-		r, err := status.NewRetry(t.Context(), w.s3, dlq, tt.reasons)
+		r, err := status.NewRetry(t.Context(), w.s3, dlq, tt.reasons, manifest.Fields{})
 		if err != nil || string(r.Text) != tt.want || r.LeftOut != tt.leftOut || r.Rows != strings.Count(tt.want, "\n") {
 			t.Errorf("%v: %+v, %q, %v", tt.reasons, r, r.Text, err)
 		}
@@ -110,9 +111,28 @@ func TestRetryRows(t *testing.T) {
 // TestRetryVersions: dead letters of a manifest that tells versions tell them
 // too.
 func TestRetryVersions(t *testing.T) {
-	r, err := status.RetryOf(strings.NewReader("src,a,1,,Retry,v1\nsrc,a,2,,Retry,\"v,2\"\nsrc,b,2,,Retry,\nsrc,c,2,,Retry,v,x\n"))
-	if want := "src,a,1,v1\nsrc,a,2,\"v,2\"\nsrc,b,2,\n"; err != nil || string(r.Text) != want || r.LeftOut != 1 {
-		t.Errorf("%+v %q, %v; want %q", r, r.Text, err, want)
+	const letters = "src,a,1,,Retry,v1\nsrc,a,2,,Retry,\"v,2\"\nsrc,b,2,,Retry,\nsrc,c,2,,Retry,v,x\n"
+	for columns, want := range map[string]string{
+		"": "src,a,1,v1\nsrc,a,2,\"v,2\"\nsrc,b,2,\n",
+		"Bucket Key VersionId IsLatest Size ETag": "src,a,v1,,1,\nsrc,a,\"v,2\",,2,\nsrc,b,,,2,\n",
+		"Bucket Key Size":                         "",
+	} {
+		var fields manifest.Fields
+		if columns != "" {
+			if err := fields.Set(columns); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := status.RetryOf(strings.NewReader(letters), fields)
+		if want == "" {
+			if fault.ExitCode(err) != 2 || !strings.Contains(err.Error(), "VersionId") {
+				t.Errorf("%s: %v", columns, err)
+			}
+			continue
+		}
+		if err != nil || string(r.Text) != want || r.LeftOut != 1 {
+			t.Errorf("%s: %+v %q, %v; want %q", columns, r, r.Text, err, want)
+		}
 	}
 }
 
@@ -122,7 +142,7 @@ func FuzzRetry(f *testing.F) {
 	f.Add([]byte("src,a,1,,Retry\n"))
 	f.Add([]byte("src,\"a\nb\",1,,Retry\r\n\"\n,,,,\n"))
 	f.Fuzz(func(t *testing.T, letters []byte) {
-		r, err := status.RetryOf(bytes.NewReader(letters))
+		r, err := status.RetryOf(bytes.NewReader(letters), manifest.Fields{})
 		if err != nil {
 			t.Fatal(err)
 		}
