@@ -27,7 +27,15 @@ func writePage(name string, r *status.Report, refresh time.Duration) error {
 	return nil
 }
 
+// replaceFile puts content in the place of what a file has; never half of it,
+// unless it is no regular file: a device or a pipe is written to.
 func replaceFile(name string, content []byte) error {
+	if at, err := filepath.EvalSymlinks(name); err == nil {
+		name = at
+	}
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, content, 0o644)
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".s3bundler-*")
 	if err != nil {
 		return err

@@ -47,6 +47,23 @@ func TestStatusAndRedrive(t *testing.T) {
 	if page, err := os.ReadFile(html); err != nil || !strings.Contains(string(page), "NoSuchKey") {
 		t.Errorf("the page: %v\n%s", err, page)
 	}
+	// What is no regular file is not replaced by one.
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(html, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(html, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{link, "/dev/stdout"} {
+		if r := run(t, s.URL(), append([]string{"status", "--html", to}, places...)...); r.exit != 0 || strings.Contains(r.stdout, "</html>") != (to != link) {
+			t.Errorf("a page to %s: exit %d\n%s%s", to, r.exit, r.stdout, r.stderr)
+		}
+	}
+	at, _ := os.Readlink(link)
+	if page, err := os.ReadFile(html); at != html || err != nil || !strings.Contains(string(page), "</html>") {
+		t.Errorf("the link leads to %q, the page is %q, %v", at, page, err)
+	}
 
 	for _, tt := range []struct {
 		name      string
