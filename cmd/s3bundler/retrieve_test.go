@@ -95,6 +95,34 @@ func TestFindCommand(t *testing.T) {
 	}
 }
 
+// An archive that is half gone is an error of every command that is told to
+// read all below a prefix, and costs nothing else.
+func TestHalfGoneArchive(t *testing.T) {
+	s, index := archived(t)
+	tar := strings.TrimSuffix(strings.TrimPrefix(index, "s3://dst/"), ".index") + ".tar"
+	if err := s.Delete("dst", tar); err != nil {
+		t.Fatal(err)
+	}
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "catalogue")
+	for _, tt := range []struct {
+		args string
+		exit int
+	}{
+		{"list s3://dst/archive/", 5},
+		{"find big --archives s3://dst/archive/", 5},
+		{"find big --archives s3://dst/archive/ --catalog " + file, 5},
+		{"restore s3://dst/archive/ --to " + dir + " --dlq " + dir + "/dlq", 5},
+		{"restore s3://dst/archive/ --to " + dir + "/more --dlq " + dir + "/dlq --catalog " + file, 5},
+		{"verify s3://dst/archive/", 3},
+		{"purge s3://dst/archive/", 3},
+	} {
+		r := run(t, s.URL(), strings.Fields(tt.args)...)
+		if r.exit != tt.exit || !strings.Contains(r.stdout+r.stderr, index) || !strings.Contains(r.stderr, "1 object") {
+			t.Errorf("%s: exit %d, want %d\n%s%s", tt.args, r.exit, tt.exit, r.stdout, r.stderr)
+		}
+	}
+}
+
 func TestCatCommand(t *testing.T) {
 	s, index := archived(t)
 	if r := run(t, s.URL(), "cat", index, "a/one"); r.exit != 0 || r.stdout != "content of one" || r.stderr != "" {

@@ -34,7 +34,7 @@ func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places [
 		return err
 	}
 	defer func() { err = errors.Join(err, u.Close()) }()
-	todo, err := c.compare(ctx, st, u, places)
+	todo, err := c.compare(ctx, st, u, places, log)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places [
 }
 
 // compare removes what is gone or changed, and returns what is to be read.
-func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, places []object.Location) (todo []Source, err error) {
+func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, places []object.Location, log *slog.Logger) (todo []Source, err error) {
 	known := map[object.Location]catalog.Source{}
 	for s := range u.Sources() {
 		if below := func(l object.Location) bool { return isBelow(s.Index, l) }; slices.ContainsFunc(places, below) {
@@ -57,6 +57,10 @@ func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, 
 		for s, err := range below(ctx, st, l) {
 			if err != nil {
 				return nil, err
+			}
+			if err := s.whole(); err != nil {
+				c.lost(s, err, log)
+				continue
 			}
 			at := s.Index.Location()
 			have, ok := known[at]
@@ -145,14 +149,19 @@ func (c *Cataloguer) read(ctx context.Context, st Store, u *catalog.Updater, tod
 			if err == nil || fault.KindOf(err) == 0 {
 				return failed // of the catalogue
 			}
-			c.Failed.Add(1)
-			log.Error("not in the catalogue: "+source.Where().String(), "err", failed)
+			c.lost(source, failed, log)
 			s, err, ok = next()
 			continue
 		}
 		c.Indexes.Add(1)
 	}
 	return err
+}
+
+// lost counts a source that cannot be read.
+func (c *Cataloguer) lost(s Source, err error, log *slog.Logger) {
+	c.Failed.Add(1)
+	log.Error("not in the catalogue: "+s.Where().String(), "err", err)
 }
 
 // steps yields the rows of a source.

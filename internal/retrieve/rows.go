@@ -26,6 +26,9 @@ type Listing struct {
 
 // Open begins to read the rows of a source. The caller closes the Listing.
 func (s Source) Open(ctx context.Context, st store.Reader) (*Listing, error) {
+	if err := s.whole(); err != nil {
+		return nil, err
+	}
 	l := &Listing{Source: s, ctx: ctx, st: st}
 	if s.Index.Key == "" {
 		return l, nil

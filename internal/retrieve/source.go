@@ -31,6 +31,9 @@ type Source struct {
 	Data []object.Object
 	// Copy says that this is the copy of a big object.
 	Copy bool
+
+	// half says that a listing showed the index alone, or the data alone.
+	half bool
 }
 
 const (
@@ -110,13 +113,44 @@ func (s Source) Find(ctx context.Context, st store.Reader, indexed object.Attrib
 		other = &a
 	}
 	if other == nil {
-		return Archive{}, &fault.Error{Kind: fault.Download, Reason: fault.NoSuchKey, Op: "find the archive of", Where: s.Where().String(), Err: errors.New("there is none beside it"),
-			Hint: "if it was deleted, so must be the index; if it was moved, move the index too"}
+		return Archive{}, s.noData()
 	}
 	return Archive{}, &fault.Error{Kind: fault.Read, Op: "read", Where: other.Object.Location().String(),
 		Err: fmt.Errorf("its ETag is %s, but %s is of an archive with ETag %s", other.Attr.ETag, s.Where(), want),
 		Hint: "the archive was replaced after its index was written: bundle its manifest again; or, if the archive was only copied, " +
 			"give --any-etag: every object is checked all the same"}
+}
+
+// noData is the error of a source whose archive or copy is not there.
+func (s Source) noData() *fault.Error {
+	e := &fault.Error{Kind: fault.Download, Reason: fault.NoSuchKey, Op: "find the archive of", Where: s.Where().String(), Err: errors.New("there is none beside it"),
+		Hint: "if it was deleted, so must be the index; if it was moved, move the index too"}
+	if s.Copy {
+		e.Op, e.Err, e.Hint = "find the copy of", errors.New("there is none beside these metadata"), "if it was deleted, so must be they; if it was moved, move them too"
+	}
+	return e
+}
+
+// noIndex is the error of a source that has nothing that lists it. Its index is
+// stored last, so that this may be a bundle's work.
+func (s Source) noIndex() *fault.Error {
+	e := &fault.Error{Kind: fault.Download, Reason: fault.NoSuchKey, Op: "find the index of", Where: s.Where().String(), Err: errors.New("there is none beside it"),
+		Hint: "its bundle is not finished, or its index is gone: name the archive itself to read it without"}
+	if s.Copy {
+		e.Op, e.Err, e.Hint = "find the metadata of", errors.New("there are none beside it"), "its bundle is not finished, or they are gone: the copy is the whole object, which any S3 client reads"
+	}
+	return e
+}
+
+// whole is an error if only half of the source is there.
+func (s Source) whole() error {
+	switch {
+	case !s.half:
+		return nil
+	case s.Index.Key == "":
+		return s.noIndex()
+	}
+	return s.noData()
 }
 
 // cold is the error of an archive that must be restored before it can be read.

@@ -64,26 +64,10 @@ func Verify(ctx context.Context, st Store, places []object.Location, opt VerifyO
 	}
 	v := &verifier{st: st, opt: opt}
 	return func(yield func(Finding, error) bool) {
-		seen := &pairsSeen{Store: st}
-		sources := Sources(ctx, seen, places)
-		var failed error
-		for f, err := range inOrder(ctx, sources, opt.Archives, v.source) {
-			if err != nil {
-				failed = err
-				break
-			}
-			if !yield(f, nil) {
+		for f, err := range inOrder(ctx, Sources(ctx, st, places), opt.Archives, v.source) {
+			if !yield(f, err) || err != nil {
 				return
 			}
-		}
-		for _, f := range seen.unpaired() {
-			if !yield(f, nil) {
-				return
-			}
-		}
-		if failed != nil {
-			yield(Finding{}, failed)
-			return
 		}
 		for f, err := range v.manifests(ctx, places) {
 			if !yield(f, err) || err != nil {
@@ -187,7 +171,7 @@ func (v *verifier) events(ctx context.Context, s Source) iter.Seq2[event, error]
 func (v *verifier) read(ctx context.Context, s Source, emit func(event)) error {
 	find := func(f Finding) { emit(event{finding: &f}) }
 	if s.Index.Key == "" {
-		find(of(NoIndex, s.Where(), "an archive without an index"))
+		find(of(NoIndex, s.Where(), s.noIndex().Error()))
 		return nil
 	}
 	l, err := s.Open(ctx, v.st)

@@ -42,8 +42,7 @@ func archivesAt(places []object.Location) []layout.Place {
 			ps = append(ps, layout.In(l.Bucket, l.Key))
 			continue
 		}
-		stem := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(l.Key, ".gz"), tarEnding), indexEnding)
-		if prefix, _, _, ok := splitResult(stem); ok {
+		if prefix, _, _, _, ok := splitResult(stemOf(l.Key)); ok {
 			ps = append(ps, layout.In(l.Bucket, prefix))
 		}
 	}
