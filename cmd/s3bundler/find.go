@@ -97,7 +97,7 @@ func newFind() *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
-	fs.Var(cli.URIs(&o.archives), "archives", "where the archives are: a prefix; may be repeated")
+	fs.Var(cli.URIs(&o.archives), "archives", "where the archives are: a prefix, an index or an archive; may be repeated")
 	fs.StringVar(&o.catalog, "catalog", "", "keep what is read in this `FILE`, and search it")
 	fs.BoolVar(&o.literal, "literal", false, "take * and ? for themselves")
 	o.choosing.add(fs)

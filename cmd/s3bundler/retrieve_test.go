@@ -78,6 +78,7 @@ func TestFindCommand(t *testing.T) {
 		{"--archives", "s3://dst/archive"},
 		{"--archives", "s3://dst/archive", "--catalog", file},
 		{"--archives", "s3://dst/archive", "--catalog", file},
+		{"--archives", index, "--catalog", file},
 		{"--catalog", file, "--endpoint-url", "http://127.0.0.1:1"}, // which nobody asks
 	} {
 		for _, pattern := range []string{"a/one", "*/o?e", "a/*n*e"} {
@@ -185,6 +186,7 @@ func TestRestoreCommand(t *testing.T) {
 
 func TestWrongUseOfRetrieval(t *testing.T) {
 	s, index := archived(t)
+	file := filepath.Join(t.TempDir(), "catalogue")
 	for _, tt := range []struct {
 		args string
 		exit int
@@ -194,6 +196,10 @@ func TestWrongUseOfRetrieval(t *testing.T) {
 		{"list nonsense", 2, "s3://bucket/key"},
 		{"list s3://dst/none/", 5, "s3://dst/none/"},
 		{"list s3://dst/none.index", 5, "NoSuchKey"},
+		{"find a/one --archives s3://dst/none/", 5, "s3://dst/none/"},
+		{"find a/one --archives s3://dst/none/ --catalog " + file, 5, "s3://dst/none/"},
+		{"find a/one --archives s3://dst/none.index --catalog " + file, 5, "s3://dst/none.index"},
+		{"restore s3://dst/none/ --to s3://dst/x --catalog " + file, 5, "s3://dst/none/"},
 		{"list s3://dst/archive/ --json --csv", 2, "json"},
 		{"list s3://dst/archive/ --from yesterday", 2, "yesterday"},
 		{"find x", 2, "--archives"},

@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -13,6 +14,7 @@ import (
 	"s3bundler/internal/catalog"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/index"
+	"s3bundler/internal/layout"
 	"s3bundler/internal/object"
 )
 
@@ -25,16 +27,17 @@ type Cataloguer struct {
 	Indexes, Total, Rows, BadRows, Removed, Failed atomic.Int64
 }
 
-// Update lists the indexes below places, reads those that the catalogue in
-// the file at path does not have as they are now, and takes out those that
-// are gone. It makes the file if there is none.
+// Update looks for the indexes that places name, reads those that the
+// catalogue in the file at path does not have as they are now, and takes out
+// those that are gone. It makes the file if there is none. That there is
+// nothing below a prefix is an error in the end, when all else is done.
 func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places []object.Location, readers int, log *slog.Logger) (err error) {
 	u, err := catalog.Update(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, u.Close()) }()
-	todo, err := c.compare(ctx, st, u, places, log)
+	todo, nothing, err := c.compare(ctx, st, u, places, log)
 	if err != nil {
 		return err
 	}
@@ -42,27 +45,50 @@ func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places [
 	if err := c.read(ctx, st, u, todo, readers, log); err != nil {
 		return err
 	}
-	return u.Commit(ctx)
+	if err := u.Commit(ctx); err != nil {
+		return err
+	}
+	return nothing
 }
 
 // compare removes what is gone or changed, and returns what is to be read.
-func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, places []object.Location, log *slog.Logger) (todo []Source, err error) {
+// nothing is the error of the first place at which there is nothing.
+func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, places []object.Location, log *slog.Logger) (todo []Source, nothing, err error) {
 	known := map[object.Location]catalog.Source{}
+	named := namedBy(places)
 	for s := range u.Sources() {
-		if below := func(l object.Location) bool { return isBelow(s.Index, l) }; slices.ContainsFunc(places, below) {
+		if named(&s) {
 			known[s.Index] = s
 		}
 	}
+	seen := map[object.Location]bool{} // places may have some in common
 	for _, l := range places {
-		for s, err := range below(ctx, st, l) {
-			if err != nil {
-				return nil, err
+		for s, err := range at(ctx, st, l) {
+			if errors.Is(err, errNothing) {
+				nothing = cmp.Or(nothing, err)
+				continue
 			}
-			if err := s.whole(); err != nil {
+			if err != nil {
+				return nil, nil, err
+			}
+			at := s.Where()
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
+			if err = s.whole(); err == nil && !isPrefix(l) {
+				s, err = s.pin(ctx, st)
+			}
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil, nil, context.Cause(ctx)
+				}
+				if fault.ReasonOf(err) != fault.NoSuchKey {
+					delete(known, at) // it may be as it was
+				}
 				c.lost(s, err, log)
 				continue
 			}
-			at := s.Index.Location()
 			have, ok := known[at]
 			delete(known, at)
 			if ok && have == catalogued(s) {
@@ -78,23 +104,45 @@ func (c *Cataloguer) compare(ctx context.Context, st Store, u *catalog.Updater, 
 		u.Remove(s)
 		c.Removed.Add(1)
 	}
-	return todo, nil
+	return todo, nothing, nil
 }
 
-// isBelow reports whether l lies below a place.
-func isBelow(l, place object.Location) bool {
-	prefix := place.Key
-	if prefix != "" && !strings.HasSuffix(prefix, "/") {
-		prefix += "/"
+// namedBy returns a function that tells whether places name a source.
+func namedBy(places []object.Location) func(*catalog.Source) bool {
+	var prefixes []object.Location
+	named := map[object.Location]bool{}
+	for _, l := range places {
+		if isPrefix(l) {
+			if l.Key != "" && !strings.HasSuffix(l.Key, "/") {
+				l.Key += "/"
+			}
+			prefixes = append(prefixes, l)
+			continue
+		}
+		named[l] = true
+		switch { // it may be what the index lists
+		case isCopy(l.Key):
+			named[layout.BigObjectMetadata(l)] = true
+		case isArchive(l.Key):
+			named[object.Location{Bucket: l.Bucket, Key: stemOf(l.Key) + indexEnding}] = true
+		}
 	}
-	return l.Bucket == place.Bucket && strings.HasPrefix(l.Key, prefix)
+	return func(s *catalog.Source) bool {
+		return named[s.Index] || slices.ContainsFunc(prefixes, func(l object.Location) bool {
+			return s.Index.Bucket == l.Bucket && strings.HasPrefix(s.Index.Key, l.Key)
+		})
+	}
 }
 
-// catalogued is what the catalogue keeps of a source.
+// catalogued is what the catalogue keeps of a source. An archive without an
+// index is its own.
 func catalogued(s Source) catalog.Source {
-	c := catalog.Source{Index: s.Index.Location(), ETag: s.Index.ETag, Copy: s.Copy}
+	c := catalog.Source{Index: s.Where(), ETag: s.Index.ETag, Copy: s.Copy}
 	if l, ok := s.Archive(); ok {
 		c.Archive = l
+	}
+	if s.Index.Key == "" {
+		c.ETag = s.Data[0].ETag
 	}
 	return c
 }
@@ -184,7 +232,7 @@ func steps(ctx context.Context, st Store, s Source, yield func(step, error) bool
 }
 
 // Search yields the entries that the catalogue in the file at path holds, of
-// indexes below places, or of all if there are none. Of the rows it has what
+// the sources that places name, or of all if there are none. Of the rows it has what
 // it keeps: bucket, key, size, version and time. Entries come sorted by key
 // for each of the filter's patterns.
 func Search(ctx context.Context, path string, places []object.Location, f Filter) iter.Seq2[Entry, error] {
@@ -195,6 +243,7 @@ func Search(ctx context.Context, path string, places []object.Location, f Filter
 			return
 		}
 		defer c.Close()
+		named := namedBy(places)
 		patterns := f.Keys
 		if len(patterns) == 0 {
 			patterns = []object.Pattern{object.ParsePattern("*")}
@@ -208,7 +257,7 @@ func Search(ctx context.Context, path string, places []object.Location, f Filter
 				found := entryOf(e)
 				switch {
 				case !f.Match(&found.Row, e.Key),
-					len(places) > 0 && !slices.ContainsFunc(places, func(l object.Location) bool { return isBelow(e.Source.Index, l) }),
+					len(places) > 0 && !named(&e.Source),
 					slices.ContainsFunc(patterns[:i], func(p object.Pattern) bool { return p.Match(e.Key) }): // found before
 					continue
 				}
@@ -226,6 +275,9 @@ func entryOf(e catalog.Entry) Entry {
 	s.Index.ETag = e.Source.ETag
 	if e.Source.Archive.Key != "" {
 		s.Data = []object.Object{object.At(e.Source.Archive)}
+	}
+	if e.Source.Archive == e.Source.Index {
+		s.Index = object.Object{}
 	}
 	row := index.Row{Bucket: e.Bucket, Key: object.EncodeKey(e.Key), Size: e.Size, LastModified: e.LastModified, VersionID: e.VersionID}
 	return Entry{Row: row, Key: e.Key, Source: s}

@@ -131,14 +131,61 @@ func TestCatalogueIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// A place means with a catalogue what it means without.
+func TestCatalogueOfOnePlace(t *testing.T) {
+	w := newWorld(t)
+	w.original()
+	w.plant("a", sandbox.Planted{Body: []byte("a")})
+	w.plant("big", sandbox.Planted{Generated: &sandbox.Generated{Size: maxSize + 1}})
+	at := w.bundle(false).String()
+	copied := "s3://dst/archive/" + copyOf(t, w, "big")
+	const old = "s3://dst/old/c4fa0c/src1/src1-export-2017-03-30T18-06Z-manifest.1"
+	alone := locations(t, "s3://dst/alone.tar")[0]
+	w.store(alone, w.get(locations(t, strings.TrimSuffix(at, ".index")+".tar")[0]))
+	path := filepath.Join(t.TempDir(), "catalogue")
+	for _, places := range [][]string{
+		{"s3://dst/archive"}, {at}, {strings.TrimSuffix(at, ".index") + ".tar"}, {old + ".index"}, {old + ".tar.gz"}, {copied}, {copied + ".metadata"},
+		{alone.String()}, {at, "s3://dst/old/d7fdd5/"}, {"s3://dst/old", copied},
+	} {
+		for _, path := range []string{path, filepath.Join(t.TempDir(), "catalogue")} {
+			w.catalogue(path, places...)
+			want := keysOf(w.list(retrieve.Filter{}, places...))
+			if got := keysOf(w.search(path, retrieve.Filter{}, places...)); !slices.Equal(got, want) || len(got) == 0 {
+				t.Errorf("%q: found %q, want %q", places, got, want)
+			}
+			if c := w.catalogue(path, places...); c.Total.Load() != 0 || c.Removed.Load() != 0 {
+				t.Errorf("%q: the second time %d are read, and %d removed", places, c.Total.Load(), c.Removed.Load())
+			}
+			if places[0] == alone.String() {
+				r := retrieve.NewRestorer(w.s3, toBucket(w, "s3://back"), retrieve.RestoreOptions{}, w.logger())
+				if result, err := r.Run(t.Context(), retrieve.Holding(retrieve.Search(t.Context(), path, locations(t, places...), retrieve.Filter{}))); err != nil || result.Objects+result.Skipped != 1 {
+					t.Errorf("an archive alone: restored %+v, %v", result, err)
+				}
+			}
+		}
+	}
+	// What is gone is taken out, whether or not there is anything left.
+	if err := w.s3.Delete(t.Context(), object.At(alone)); err != nil {
+		t.Fatal(err)
+	}
+	var c retrieve.Cataloguer
+	err := c.Update(t.Context(), w.s3, path, locations(t, alone.String(), copied, "s3://dst/none/"), 4, w.logger())
+	if fault.KindOf(err) != fault.Download || !strings.Contains(err.Error(), "s3://dst/none/") || c.Removed.Load() != 1 || c.Failed.Load() != 1 {
+		t.Errorf("nothing there: %v, %d removed, %d failed", err, c.Removed.Load(), c.Failed.Load())
+	}
+	if got := w.search(path, retrieve.Filter{}, alone.String()); len(got) != 0 {
+		t.Errorf("an archive that is gone: found %q", keysOf(got))
+	}
+}
+
 func TestCatalogueOfAManifestPrefix(t *testing.T) {
 	w := newWorld(t)
 	w.store(object.Location{Bucket: "dst", Key: "manifests/x.index"}, []byte("src1,k,1\n"))
 	path := filepath.Join(t.TempDir(), "catalogue")
-	if c := w.catalogue(path, "s3://dst/manifests/"); c.Total.Load() != 0 {
-		t.Errorf("%d manifests were taken for indexes", c.Total.Load())
-	}
 	var c retrieve.Cataloguer
+	if err := c.Update(t.Context(), w.s3, path, locations(t, "s3://dst/manifests/"), 4, w.logger()); fault.KindOf(err) != fault.Download || c.Total.Load() != 0 {
+		t.Errorf("%v, and %d manifests were taken for indexes", err, c.Total.Load())
+	}
 	err := c.Update(t.Context(), w.s3, path, locations(t, "s3://none/"), 4, w.logger())
 	if fault.KindOf(err) != fault.Download || !strings.Contains(err.Error(), "s3://none") {
 		t.Errorf("no bucket: %v", err)

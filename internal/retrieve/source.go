@@ -77,6 +77,31 @@ func (s Source) data() []object.Object {
 	}
 }
 
+// pin asks for the ETags that a listing would have told.
+func (s Source) pin(ctx context.Context, st store.Reader) (Source, error) {
+	if s.Index.Key != "" {
+		attr, err := st.Head(ctx, s.Index)
+		if err != nil {
+			return s, fault.As(fault.Download, err)
+		}
+		s.Index.ETag, s.Index.Size = attr.ETag, attr.Size
+	}
+	data := s.data()
+	s.Data = nil
+	for _, o := range data {
+		attr, err := st.Head(ctx, o)
+		if fault.ReasonOf(err) == fault.NoSuchKey && s.Index.Key != "" {
+			continue // who wants the content is told
+		}
+		if err != nil {
+			return Source{Data: data}, fault.As(fault.Download, err)
+		}
+		o.ETag, o.Size = attr.ETag, attr.Size
+		s.Data = append(s.Data, o)
+	}
+	return s, nil
+}
+
 // Archive is an archive, or the copy of a big object, that is there and can be
 // read.
 type Archive struct {

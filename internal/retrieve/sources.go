@@ -2,6 +2,7 @@ package retrieve
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 
@@ -19,27 +20,37 @@ import (
 func Sources(ctx context.Context, st Store, places []object.Location) iter.Seq2[Source, error] {
 	return func(yield func(Source, error) bool) {
 		for _, l := range places {
-			if !isPrefix(l) {
-				if s, err := single(ctx, st, l); !yield(s, err) || err != nil {
-					return
-				}
-				continue
-			}
-			found := false
-			for s, err := range below(ctx, st, l) {
-				found = true
+			for s, err := range at(ctx, st, l) {
 				if !yield(s, err) || err != nil {
 					return
 				}
 			}
-			if !found {
-				yield(Source{}, fault.New(fault.Download, "list archives below", l.String(), nil,
-					"there is no archive with an index: check bucket and prefix"))
-				return
-			}
 		}
 	}
 }
+
+// at yields the sources that one place names.
+func at(ctx context.Context, st Store, l object.Location) iter.Seq2[Source, error] {
+	return func(yield func(Source, error) bool) {
+		if !isPrefix(l) {
+			yield(single(ctx, st, l))
+			return
+		}
+		found := false
+		for s, err := range below(ctx, st, l) {
+			found = true
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+		if !found {
+			yield(Source{}, fault.New(fault.Download, "list archives below", l.String(), errNothing, "check bucket and prefix"))
+		}
+	}
+}
+
+// errNothing says that a prefix has no archives.
+var errNothing = errors.New("there is no archive with an index")
 
 // single is the source that one object belongs to.
 func single(ctx context.Context, st store.Reader, l object.Location) (Source, error) {
