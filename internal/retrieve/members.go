@@ -46,31 +46,38 @@ func (m member) row() index.Row {
 }
 
 // members yields the objects of a tar, compressed or not, in one reading
-// from start to end that passes over content nobody reads.
+// from start to end that passes over content nobody reads. An archive that is
+// cut off where it could have ended is an error in the end.
 func (a Archive) members(ctx context.Context, st store.Reader) iter.Seq2[member, error] {
 	return func(yield func(member, error) bool) {
-		r, at, err := a.tar(ctx, st)
+		r, err := a.tar(ctx, st)
 		if err != nil {
 			yield(member{}, err)
 			return
 		}
 		defer r.Close()
 		t := tar.NewReader(r)
+		after := int64(0) // the last content
 		for {
 			h, err := t.Next()
-			if err == io.EOF {
+			switch {
+			case err == io.EOF && !r.ended(after):
+				yield(member{}, fault.New(fault.Read, "read", a.Object.Location().String(), errNoEnd, "it was cut off, and members may be missing: get the whole of it again"))
 				return
-			}
-			if err != nil {
+			case err == io.EOF:
+				return
+			case err != nil:
 				yield(member{}, a.damaged(err))
 				return
 			}
+			after = r.offset
 			if !isObject(h.Typeflag) {
 				continue
 			}
+			after += h.Size + int64(archive.Padding(h.Size))
 			m := member{name: h.Name, size: h.Size, modified: h.ModTime, content: explained{t, a}}
-			if at != nil {
-				m.place = &archive.Place{Offset: at(), BlockLength: -1}
+			if !a.Compressed {
+				m.place = &archive.Place{Offset: r.offset, BlockLength: -1}
 			}
 			if !yield(m, nil) {
 				return
@@ -79,15 +86,51 @@ func (a Archive) members(ctx context.Context, st store.Reader) iter.Seq2[member,
 	}
 }
 
-// tar opens the tar stream. at tells the offset read up to, where there is
-// one that can be used.
-func (a Archive) tar(ctx context.Context, st store.Reader) (r io.ReadCloser, at func() int64, err error) {
-	if a.Compressed {
-		r, err := a.inflate(ctx, st, store.Range{})
-		return r, nil, err
+// errNoEnd says that a tar does not end as POSIX has it. A tar.Reader takes any
+// end between members for one.
+var errNoEnd = errors.New("it stops without the two empty blocks that end a tar")
+
+// tar opens the tar stream.
+func (a Archive) tar(ctx context.Context, st store.Reader) (*stream, error) {
+	if !a.Compressed {
+		return &stream{ReadCloser: &skipper{ctx: ctx, st: st, o: a.Object}}, nil
 	}
-	s := &skipper{ctx: ctx, st: st, o: a.Object}
-	return s, func() int64 { return s.offset }, nil
+	r, err := a.inflate(ctx, st, store.Range{})
+	return &stream{ReadCloser: r}, err
+}
+
+// stream is a tar on its way past: it knows where it is, and its last bytes.
+type stream struct {
+	io.ReadCloser
+	offset int64
+	last   []byte // up to as many as end a tar
+}
+
+const tarEnd = 2 * tarBlock
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	s.offset += int64(n)
+	s.last = append(s.last, p[max(0, n-tarEnd):n]...)
+	s.last = append(s.last[:0], s.last[max(0, len(s.last)-tarEnd):]...)
+	return n, err
+}
+
+// Seek moves forward, if the stream can.
+func (s *stream) Seek(n int64, whence int) (int64, error) {
+	to, ok := s.ReadCloser.(io.Seeker)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	at, err := to.Seek(n, whence)
+	s.offset = max(s.offset, at)
+	return at, err
+}
+
+// ended reports whether two empty blocks were read behind the content that
+// ends at an offset.
+func (s *stream) ended(after int64) bool {
+	return s.offset-after >= tarEnd && len(s.last) == tarEnd && zero(s.last)
 }
 
 // inflate opens a run of gzip members of the archive, which may be all of it.
