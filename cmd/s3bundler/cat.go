@@ -22,7 +22,11 @@ An index tells where in its archive the object lies, so that this takes one
 ranged GET, of the object or of the compressed block it is in. Without such an
 index the archive is read up to the object. The content is checked against the
 index's checksum; if it is not what it should be, the command says so and fails
-after having written it. For the copy of a big object no KEY is needed.`
+after having written it. For the copy of a big object no KEY is needed.
+
+If several objects have the key, of several buckets or versions, the command
+says so and writes none. With --source-bucket it does not look for them further
+than it must.`
 
 const catExamples = `  s3bundler cat s3://my-archive/archive/c3e7f3/src1/x-manifest.0.index logs/000/obj-000000.bin
 

@@ -98,6 +98,9 @@ func locate(ctx context.Context, st Store, source Source, key string, opt CatOpt
 		case errors.Is(err, index.ErrRow):
 			bad = cmp.Or(bad, err)
 			continue
+		case err != nil && found:
+			return row, indexed, &fault.Error{Kind: fault.KindOf(err), Reason: fault.ReasonOf(err), Op: "look for other objects with the key", Where: nameOf(&row), Err: err,
+				Hint: "give --source-bucket " + row.Bucket + " to read this one all the same"}
 		case err != nil:
 			return row, indexed, err
 		case !f.Match(&r, object.DecodeKey(r.Key)):
@@ -107,8 +110,8 @@ func locate(ctx context.Context, st Store, source Source, key string, opt CatOpt
 				errors.New("several objects have this key"), "choose one with --source-bucket or --version-id; s3bundler list --json shows them")
 		}
 		row, found = r, true
-		if r.VersionID == "" || opt.VersionID != "" {
-			break // there can be no other, unless of another bucket
+		if opt.Bucket != "" && (r.VersionID == "" || opt.VersionID != "") {
+			break // there can be no other
 		}
 	}
 	if found {

@@ -160,6 +160,36 @@ func TestCatOfSeveral(t *testing.T) {
 	}
 }
 
+// Also without version IDs several buckets may have a key; an index is then
+// read to its end, unless the bucket is named.
+func TestCatOfSeveralBuckets(t *testing.T) {
+	w := newWorld(t)
+	at := object.Location{Bucket: "dst", Key: "v.index"}
+	w.store(object.Location{Bucket: "dst", Key: "v.tar"}, []byte("0123456789"))
+	w.store(at, []byte("a,k,1,,\"x\",,,0,0,,,,\na,l,1,,\"y\",,,1,0,,,,\nb,k,1,,\"z\",,,2,0,,,,\nb,l,1,,\"y\",,,3,0,,,,\n"))
+	for _, key := range []string{"k", "l"} { // l has the same content in both
+		if got, err := w.cat(at.String(), key, retrieve.CatOptions{}); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "--source-bucket") {
+			t.Errorf("%s in several buckets: %q, %v", key, got, err)
+		}
+	}
+	for bucket, want := range map[string]string{"a": "0", "b": "2"} {
+		if got, err := w.cat(at.String(), "k", retrieve.CatOptions{Bucket: bucket}); err != nil || string(got) != want {
+			t.Errorf("of bucket %s: %q, %v", bucket, got, err)
+		}
+	}
+	// A cut archive gives what it has, but does not say that it is all.
+	w.plant("one", sandbox.Planted{Body: []byte("one")})
+	w.plant("two", sandbox.Planted{Body: []byte("two")})
+	tar := object.Location{Bucket: "dst", Key: "cut.tar"}
+	w.store(tar, w.get(object.Location{Bucket: "dst", Key: strings.TrimSuffix(w.bundle(false).Key, ".index") + ".tar"})[:1024])
+	if got, err := w.cat(tar.String(), "one", retrieve.CatOptions{}); fault.KindOf(err) != fault.Read || !strings.Contains(err.Error(), "--source-bucket src1") {
+		t.Errorf("of a cut archive: %q, %v", got, err)
+	}
+	if got, err := w.cat(tar.String(), "one", retrieve.CatOptions{Bucket: "src1"}); err != nil || string(got) != "one" {
+		t.Errorf("of a cut archive, with the bucket: %q, %v", got, err)
+	}
+}
+
 // brokenPipe fails every write.
 type brokenPipe struct{}
 
