@@ -206,7 +206,7 @@ func (a *account) copied(ctx context.Context, r asked) iter.Seq2[asked, error] {
 			yield(r, nil)
 			return
 		}
-		to := a.place.BigObject(a.source, r.object)
+		to := a.place.BigObject(r.object.Bucket, r.object)
 		for _, l := range []object.Location{to, layout.BigObjectMetadata(to)} {
 			err := a.opt.Limiter.Do(ctx, func(ctx context.Context) error {
 				_, err := a.st.Head(ctx, object.At(l))

@@ -385,6 +385,25 @@ func TestVerifyBetweenObjects(t *testing.T) {
 	}
 }
 
+// A manifest may have rows of several buckets, whose copies lie apart.
+func TestVerifySeveralBuckets(t *testing.T) {
+	w := newWorld(t)
+	if err := w.server.CreateBucket("src2", sandbox.BucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.plant("a", sandbox.Planted{Body: []byte("a")})
+	if _, _, err := w.server.Plant("src2", "big", sandbox.Planted{Generated: &sandbox.Generated{Size: maxSize + 1}, Modified: when}); err != nil {
+		t.Fatal(err)
+	}
+	w.rows = append(w.rows, fmt.Sprintf("src2,big,%d\n", maxSize+1))
+	w.bundle(false)
+	var p retrieve.VerifyProgress
+	opt := retrieve.VerifyOptions{Sources: true, Manifests: locations(t, "s3://dst/manifests/"), Progress: &p}
+	if fs := w.verify(opt, "s3://dst/archive/"); len(fs) > 0 || p.Objects.Load() != 2 {
+		t.Errorf("of %d objects: found %q", p.Objects.Load(), fs)
+	}
+}
+
 func (w *world) headOf(l object.Location) object.Attributes {
 	w.t.Helper()
 	attr, err := w.s3.Head(w.t.Context(), object.At(l))
