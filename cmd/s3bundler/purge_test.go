@@ -35,7 +35,7 @@ func TestVerifyAndPurge(t *testing.T) {
 		{name: "verify --json", args: []string{"verify", archives, "--json"}, stdout: []string{`{"Holds":true,"Archives":1,`, `"Findings":{}}`}},
 		{name: "a changed source", do: func() { plant(t, s, "src", "b", sandbox.Planted{Body: []byte("other of b")}) },
 			args: []string{"verify", archives, "--source"}, exit: 3, stdout: []string{"SourceChanged s3://dst/archive/", "s3://src/b", "SourceChanged             1"},
-			stderr: "ERROR: verify: 1 finding; 1 of 1 archives have any"},
+			stderr: "ERROR: verify: 1 finding, about 1 of 1 archives"},
 		{name: "a dry run", args: []string{"purge", archives, "--log", local}, stdout: []string{"Deletable                 2", "Changed                   1", "Give --yes"},
 			stderr: "2 objects to delete, 24 B, 1 to be left alone, 1 archive"},
 		{name: "a purge", args: []string{"purge", archives, "--yes"}, stdout: []string{"Deleted                   2", "Changed                   1"},

@@ -124,6 +124,26 @@ func TestHalfGoneArchive(t *testing.T) {
 	}
 }
 
+// The verdict of verify tells findings about manifests from those about
+// archives.
+func TestVerdictOfVerify(t *testing.T) {
+	s, index := archived(t)
+	plant(t, s, "dst", "manifests/m.1.index", manifestOf("src,a/one,14"))
+	args := []string{"verify", "s3://dst/archive/", "--manifests", "s3://dst/manifests/"}
+	if r := run(t, s.URL(), args...); r.exit != 3 || !strings.Contains(r.stderr, "ERROR: verify: 1 finding, about 1 of 2 manifests\n") {
+		t.Errorf("of a manifest: exit %d\n%s%s", r.exit, r.stdout, r.stderr)
+	}
+	if err := s.Delete("dst", strings.TrimPrefix(index, "s3://dst/")); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, s.URL(), args...); r.exit != 3 || !strings.Contains(r.stderr, "ERROR: verify: 3 findings, about 1 of 2 archives and 2 of 2 manifests\n") {
+		t.Errorf("of both: exit %d\n%s%s", r.exit, r.stdout, r.stderr)
+	}
+	if r := run(t, s.URL(), append(args, "--json")...); r.exit != 3 || !strings.Contains(r.stdout, `"ArchivesWithFindings":1,`) || !strings.Contains(r.stdout, `"ManifestsWithFindings":2,`) {
+		t.Errorf("as JSON: exit %d\n%s%s", r.exit, r.stdout, r.stderr)
+	}
+}
+
 func TestCatCommand(t *testing.T) {
 	s, index := archived(t)
 	if r := run(t, s.URL(), "cat", index, "a/one"); r.exit != 0 || r.stdout != "content of one" || r.stderr != "" {

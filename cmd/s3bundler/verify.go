@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,6 +163,7 @@ type jsonVerified struct {
 	Unchecked int64                          `json:"ObjectsWithoutChecksum"`
 	Sources   *int64                         `json:"Sources,omitzero"`
 	Manifests *int64                         `json:"Manifests,omitzero"`
+	Different *int64                         `json:"ManifestsWithFindings,omitzero"`
 	Rows      *int64                         `json:"ManifestRows,omitzero"`
 	Findings  map[retrieve.FindingKind]int64 `json:"Findings"`
 }
@@ -173,12 +175,12 @@ func (r *findings) end(p *retrieve.VerifyProgress, sources, manifests bool) erro
 			Holds: len(r.counts) == 0, Archives: p.Archives.Load(), Damaged: p.Damaged.Load(), Objects: p.Objects.Load(), Bytes: p.Bytes.Load(),
 			Unchecked: p.Unchecked.Load(), Findings: r.counts,
 		}
-		held, ms, rows := p.Sources.Load(), p.Manifests.Load(), p.Rows.Load()
+		held, ms, bad, rows := p.Sources.Load(), p.Manifests.Load(), p.DamagedManifests.Load(), p.Rows.Load()
 		if sources {
 			j.Sources = &held
 		}
 		if manifests {
-			j.Manifests, j.Rows = &ms, &rows
+			j.Manifests, j.Different, j.Rows = &ms, &bad, &rows
 		}
 		if err := r.encode(j); err != nil {
 			return err
@@ -214,7 +216,14 @@ func (r *findings) verdict(p *retrieve.VerifyProgress) error {
 	if n == 0 {
 		return nil
 	}
-	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s; %d of %d archives have any", cli.Counted(n, "finding", "findings"), p.Damaged.Load(), p.Archives.Load()), "")
+	var about []string
+	if bad := p.Damaged.Load(); bad > 0 {
+		about = append(about, fmt.Sprintf("%d of %d archives", bad, p.Archives.Load()))
+	}
+	if bad := p.DamagedManifests.Load(); bad > 0 {
+		about = append(about, fmt.Sprintf("%d of %d manifests", bad, p.Manifests.Load()))
+	}
+	return fault.New(fault.Read, "verify", "", fmt.Errorf("%s, about %s", cli.Counted(n, "finding", "findings"), strings.Join(about, " and ")), "")
 }
 
 func verifySummary(p *retrieve.VerifyProgress, sources bool, elapsed time.Duration) cli.Summary {

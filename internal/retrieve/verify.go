@@ -47,8 +47,8 @@ type VerifyProgress struct {
 	Unchecked atomic.Int64
 	// Sources counts source objects that are still what was archived.
 	Sources atomic.Int64
-	// Manifests and Rows are accounted for.
-	Manifests, Rows atomic.Int64
+	// Manifests and Rows are accounted for; DamagedManifests have findings.
+	Manifests, DamagedManifests, Rows atomic.Int64
 }
 
 // Verify yields what does not hold of the archives that places name: index
@@ -171,7 +171,11 @@ func (v *verifier) events(ctx context.Context, s Source) iter.Seq2[event, error]
 func (v *verifier) read(ctx context.Context, s Source, emit func(event)) error {
 	find := func(f Finding) { emit(event{finding: &f}) }
 	if s.Index.Key == "" {
-		find(of(NoIndex, s.Where(), s.noIndex().Error()))
+		detail := "an archive without an index: its bundle is not finished, or its index is gone"
+		if s.Copy {
+			detail = "a copy without metadata: its bundle is not finished, or they are gone"
+		}
+		find(of(NoIndex, s.Where(), detail))
 		return nil
 	}
 	l, err := s.Open(ctx, v.st)

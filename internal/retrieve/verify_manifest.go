@@ -16,19 +16,24 @@ func (v *verifier) manifests(ctx context.Context, places []object.Location) iter
 	in := archivesAt(places)
 	return inOrder(ctx, manifestsBelow(ctx, v.st, v.opt.Manifests, in), v.opt.Archives, func(ctx context.Context, m object.Location) iter.Seq2[Finding, error] {
 		return func(yield func(Finding, error) bool) {
-			stopped := false
-			a := account{st: v.st, opt: &v.opt, manifest: m, places: in, find: func(f Finding) {
+			stopped, bad := false, false
+			find := func(f Finding) {
+				bad = true
 				stopped = stopped || !yield(f, nil)
-			}}
+			}
+			a := account{st: v.st, opt: &v.opt, manifest: m, places: in, find: find}
 			err := a.run(ctx)
 			switch cause := context.Cause(ctx); {
 			case stopped:
 			case cause != nil:
 				yield(Finding{}, cause)
 			case err != nil:
-				yield(of(Unreadable, m, err.Error()), nil)
+				find(of(Unreadable, m, err.Error()))
 			}
 			v.opt.Progress.Manifests.Add(1)
+			if bad {
+				v.opt.Progress.DamagedManifests.Add(1)
+			}
 		}
 	})
 }
