@@ -10,7 +10,7 @@ import (
 // isPrefix tells a prefix from an object by the name.
 func isPrefix(l object.Location) bool {
 	if l.Key == "" || strings.HasSuffix(l.Key, "/") {
-		return !isCopy(l.Key)
+		return !isNamedCopy(l.Key)
 	}
 	return !isCopy(l.Key) && !isIndex(l.Key) && !isArchive(l.Key)
 }
@@ -30,16 +30,28 @@ func stemOf(key string) string {
 }
 
 // isCopy reports whether a copy or its metadata lie at key, that is in
-// <hash>/<source bucket>/bigobjects/.
+// <hash>/<source bucket>/bigobjects/. An archive may seem to: a prefix may look
+// like a hash, and a bucket be called bigobjects. And an archive may have been
+// copied itself. The hash in key says what it is of.
 func isCopy(key string) bool {
 	for c := range copiesAt(key) {
-		return c.key != ""
+		return c.key != "" && (!isIndex(key) && !isArchive(key) || !isResult(stemOf(key)) || isNamedCopy(key))
+	}
+	return false
+}
+
+// isDoubtful reports whether a key that seems to be that of a copy may be of
+// something else that lies about among archives: a log of purge, or what is
+// beside an archive of a bucket that is called bigobjects.
+func isDoubtful(key string) bool {
+	for c := range copiesAt(key) {
+		return (isHash(c.source) || strings.HasSuffix(key, logEnding)) && !isNamedCopy(key) && !isNamedCopy(strings.TrimSuffix(key, metadataEnding))
 	}
 	return false
 }
 
 // copyName is what the key of a copy may be made of.
-type copyName struct{ prefix, hash, source, key string }
+type copyName struct{ hash, source, key string }
 
 // copiesAt yields the ways to read key as that of a copy.
 func copiesAt(key string) func(yield func(copyName) bool) {
@@ -49,7 +61,7 @@ func copiesAt(key string) func(yield func(copyName) bool) {
 			if parts[i] != bigObjects || parts[i-1] == "" || !isHash(parts[i-2]) {
 				continue
 			}
-			if !yield(copyName{strings.Join(parts[:i-2], "/"), parts[i-2], parts[i-1], strings.Join(parts[i+1:], "/")}) {
+			if !yield(copyName{parts[i-2], parts[i-1], strings.Join(parts[i+1:], "/")}) {
 				return
 			}
 		}

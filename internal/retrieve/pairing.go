@@ -93,7 +93,7 @@ func (p *pairing) leave(key string) (done []Source) {
 	}
 	p.archives = kept
 	for n := len(p.copies); n > 0 && !strings.HasPrefix(key, p.copies[n-1].Key); n = len(p.copies) {
-		if c := p.copies[n-1]; !c.paired && !c.isFolder() {
+		if c := p.copies[n-1]; !c.paired && !c.isFolder() && !isDoubtful(c.Key) {
 			done = append(done, c.half())
 		}
 		p.copies = p.copies[:n-1]

@@ -2,13 +2,16 @@ package retrieve_test
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"s3bundler/internal/bundler"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/layout"
+	"s3bundler/internal/manifest"
 	"s3bundler/internal/object"
 	"s3bundler/internal/retrieve"
 	"s3bundler/internal/sandbox"
@@ -89,6 +92,80 @@ func TestHalves(t *testing.T) {
 		w.putBack(tt.gone, attr, body)
 		if c := w.catalogue(path, "s3://dst/archive/"); c.Failed.Load() != 0 || c.Indexes.Load() != 1 || len(w.search(path, retrieve.Filter{})) != 3 {
 			t.Errorf("with %s again: read %d into the catalogue, %d failed", tt.gone, c.Indexes.Load(), c.Failed.Load())
+		}
+	}
+}
+
+// Names that read in two ways: a prefix that looks like a hash, before a bucket
+// that is called what the folder of copies is, and copies of archives.
+func TestAmbiguousNames(t *testing.T) {
+	for _, tt := range []struct{ prefix, bucket, tarred, copied string }{
+		{"202611", "bigobjects", "a", "big"},
+		{"x/202611", "bigobjects", "bigobjects/a", "bigobjects/big"},
+		{"202611/x/bigobjects", "src1", "a", "big"},
+		{"archive", "abcdef", "a", "big"},
+		{"archive", "src1", "a", "old/c3e7f3/src1/src1-export-2017-03-30T18-06Z-manifest.0.tar"},
+		{"archive", "src1", "a", "old/c3e7f3/src1/src1-export-2017-03-30T18-06Z-manifest.0.index"},
+	} {
+		w := newWorld(t)
+		if tt.bucket != "src1" {
+			if err := w.server.CreateBucket(tt.bucket, sandbox.BucketOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var rows string
+		for key, size := range map[string]int64{tt.tarred: 1, tt.copied: maxSize + 1} {
+			if _, _, err := w.server.Plant(tt.bucket, key, sandbox.Planted{Generated: &sandbox.Generated{Size: size}, Modified: when}); err != nil {
+				t.Fatal(err)
+			}
+			rows += fmt.Sprintf("%s,%s,%d\n", tt.bucket, object.EncodeKey(key), size)
+		}
+		m := object.Location{Bucket: "dst", Key: "manifests/m.0.index"}
+		w.store(m, []byte(rows))
+		in := layout.In("dst", tt.prefix)
+		b := bundler.New(w.s3, bundler.Options{Archive: in, Fields: manifest.DefaultFields(), MaxSize: maxSize}, w.logger())
+		if _, err := b.Bundle(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		at, tar := in.Index(tt.bucket, "m.0"), in.Archive(tt.bucket, "m.0", false)
+		copied := in.BigObject(tt.bucket, object.Object{Key: tt.copied, EncodedKey: object.EncodeKey(tt.copied)})
+		below := "s3://dst/" + tt.prefix + "/"
+		both := slices.Sorted(slices.Values([]string{tt.tarred, tt.copied}))
+		path := filepath.Join(t.TempDir(), "catalogue")
+		look := func(when string) {
+			t.Helper()
+			for uri, want := range map[string][]string{
+				below: both, strings.TrimSuffix(below, "/"): both, "s3://dst": both, at.String(): {tt.tarred}, tar.String(): {tt.tarred},
+				copied.String(): {tt.copied}, copied.String() + ".metadata": {tt.copied},
+			} {
+				if keys, errs := w.listed(uri); !slices.Equal(keys, want) || errs != nil {
+					t.Errorf("%+v, %s: %s has %q, %v", tt, when, uri, keys, errs)
+				}
+				w.catalogue(path, uri)
+				if keys := keysOf(w.search(path, retrieve.Filter{}, uri)); !slices.Equal(keys, want) {
+					t.Errorf("%+v, %s: the catalogue of %s has %q", tt, when, uri, keys)
+				}
+			}
+			if fs := w.verify(retrieve.VerifyOptions{Manifests: []object.Location{m}}, below); len(fs) > 0 {
+				t.Errorf("%+v, %s: verify finds %q", tt, when, fs)
+			}
+		}
+		look("bundled")
+		if out := w.purge(w.s3, retrieve.PurgeOptions{Delete: true}, below); out[tt.tarred] != retrieve.Deleted || len(out) != 2 {
+			t.Errorf("%+v: purge says %v", tt, out)
+		}
+		look("purged") // the logs are no copies
+		for _, pair := range [][2]object.Location{{at, tar}, {copied, layout.BigObjectMetadata(copied)}} {
+			for i, gone := range pair {
+				attr, body := w.headOf(gone), bytes.Clone(w.get(gone))
+				if err := w.server.Delete(gone.Bucket, gone.Key); err != nil {
+					t.Fatal(err)
+				}
+				if keys, errs := w.listed(below); len(keys) != 1 || len(errs) != 1 || !strings.Contains(errs[0].Error(), pair[1-i].String()+": ") {
+					t.Errorf("%+v, without %s: %q, %v", tt, gone, keys, errs)
+				}
+				w.putBack(gone, attr, body)
+			}
 		}
 	}
 }
