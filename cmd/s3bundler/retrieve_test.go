@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"s3bundler/internal/catalog"
 	"s3bundler/internal/sandbox"
 )
 
@@ -90,6 +91,27 @@ func TestFindCommand(t *testing.T) {
 	}
 	if r := run(t, s.URL(), "find", "none", "--catalog", file); r.exit != 1 || !strings.Contains(r.stderr, "ERROR: nothing found") {
 		t.Errorf("nothing found: exit %d\n%s", r.exit, r.stderr)
+	}
+	// One whose making was interrupted says so.
+	u, err := catalog.Update(t.Context(), file+"2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Close()
+	for _, tt := range []struct {
+		args []string
+		exit int
+		says string
+	}{
+		{[]string{"--catalog", file + "2"}, 3, "never finished"},
+		{[]string{"--catalog", file + "2", "--archives", "s3://dst/none/"}, 5, "s3://dst/none/"},
+		{[]string{"--catalog", file + "2"}, 3, "never finished"},
+		{[]string{"--catalog", file + "2", "--archives", "s3://dst/archive/"}, 0, "1 object"},
+		{[]string{"--catalog", file + "2"}, 0, "1 object"},
+	} {
+		if r := run(t, s.URL(), append([]string{"find", "a/one"}, tt.args...)...); r.exit != tt.exit || !strings.Contains(r.stderr, tt.says) {
+			t.Errorf("%q: exit %d\n%s", tt.args, r.exit, r.stderr)
+		}
 	}
 	if r := run(t, s.URL(), "find", "a/*", "--literal", "--catalog", file); r.exit != 1 {
 		t.Errorf("a literal star: exit %d\n%s", r.exit, r.stdout)

@@ -63,6 +63,10 @@ func (c *Catalog) Rows() int64 {
 	return live
 }
 
+// Finished reports whether the update that made the catalogue came to its end.
+// Of one that did not, some indexes may be in force, and others missing.
+func (c *Catalog) Finished() bool { return !c.root.unfinished }
+
 // Sources yields the indexes whose rows can be found.
 func (c *Catalog) Sources() iter.Seq[Source] { return c.root.yieldSources }
 

@@ -316,6 +316,57 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// Until a first Commit, a catalogue tells that it is not finished.
+func TestUnfinished(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalogue")
+	finished := func(when string, want bool) {
+		t.Helper()
+		c, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if c.Finished() != want {
+			t.Errorf("%s: finished %v", when, !want)
+		}
+	}
+	update := func(limit int, commit bool) {
+		t.Helper()
+		u, err := Update(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer u.Close()
+		u.limit = limit
+		for n := range 3 {
+			if err := u.Add(t.Context(), source(n), yields(entries(rand.New(rand.NewPCG(1, 3)), source(n), 2000), nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if commit {
+			if err := u.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	update(sortBytes, false)
+	finished("interrupted", false)
+	update(1000, false)
+	finished("interrupted after a segment", false)
+	if got := found(t, path, "*", ""); len(got) == 0 {
+		t.Error("what was in force is lost")
+	}
+	update(1000, true)
+	finished("finished", true)
+	update(1000, false)
+	finished("interrupted later", true)
+	// A catalogue of an earlier version does not tell.
+	r, err := decodeRoot([]byte{0, 0, 0})
+	if err != nil || r.unfinished {
+		t.Errorf("of an earlier version: %v", err)
+	}
+}
+
 // A bit that flips anywhere is found, or lies where nothing is.
 func TestDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalogue")
@@ -427,6 +478,8 @@ func TestLock(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	r := root{buckets: []string{"b"}, sources: []sourceState{{Source: source(1), rows: 3, live: true}}, segments: []segment{{rows: 3, offset: 5, list: 9, listLength: 4, blocks: 1}}}
+	f.Add(r.encode())
+	r.unfinished = true
 	f.Add(r.encode())
 	var b blockWriter
 	b.add(&row{key: []byte("a/b"), size: 1})

@@ -39,6 +39,8 @@ type root struct {
 	sources  []sourceState
 	segments []segment
 	end      int64 // of what counts in the file
+	// unfinished is set until the update that made the file is committed.
+	unfinished bool
 }
 
 // live is the number of rows that count, dead that of those that do not.
@@ -54,7 +56,11 @@ func (r *root) live() (live, dead int64) {
 	return live, dead - live
 }
 
-const flagLive, flagCopy = 1, 2
+// The flags of a source, and those of the whole, which may be left out.
+const (
+	flagLive, flagCopy = 1, 2
+	flagUnfinished     = 1
+)
 
 func (r *root) encode() []byte {
 	var b []byte
@@ -81,6 +87,9 @@ func (r *root) encode() []byte {
 	for _, s := range r.segments {
 		b = s.append(b)
 	}
+	if r.unfinished { // what is finished ends here, as ever
+		b = binary.AppendUvarint(b, flagUnfinished)
+	}
 	return b
 }
 
@@ -104,6 +113,9 @@ func decodeRoot(plain []byte) (*root, error) {
 		if d.err != nil {
 			break
 		}
+	}
+	if len(d.b) > 0 {
+		r.unfinished = d.uvarint()&flagUnfinished != 0
 	}
 	return r, d.err
 }

@@ -96,7 +96,7 @@ func (u *Updater) load(size int64) error {
 
 // create writes the head of a new file.
 func (u *Updater) create() error {
-	u.root = &root{end: headLength}
+	u.root = &root{end: headLength, unfinished: true}
 	head := make([]byte, headLength)
 	copy(head, magic)
 	if _, err := u.f.WriteAt(head, 0); err != nil {
@@ -262,6 +262,9 @@ func (u *Updater) copyRows(ctx context.Context, segments []segment, add func(*ro
 // time.
 func (u *Updater) Commit(ctx context.Context) error {
 	err := u.flush(ctx)
+	if u.root.unfinished {
+		u.root.unfinished, u.dirty = false, true
+	}
 	if err == nil && u.wasteful() {
 		err = u.rewrite(ctx)
 	}
@@ -325,7 +328,7 @@ func (u *Updater) rewrite(ctx context.Context) (err error) {
 	if err := fresh.create(); err != nil {
 		return err
 	}
-	fresh.root.buckets = u.root.buckets
+	fresh.root.buckets, fresh.root.unfinished = u.root.buckets, false
 	number := make([]uint32, len(u.root.sources))
 	for i, s := range u.root.sources {
 		if s.live {

@@ -41,6 +41,9 @@ func (c *Cataloguer) Update(ctx context.Context, st Store, path string, places [
 	if err != nil {
 		return err
 	}
+	if nothing != nil && len(todo) == 0 && c.Removed.Load() == 0 {
+		return nothing // a new catalogue is not finished with this
+	}
 	c.Total.Store(int64(len(todo)))
 	if err := c.read(ctx, st, u, todo, readers, log); err != nil {
 		return err
@@ -234,7 +237,8 @@ func steps(ctx context.Context, st Store, s Source, yield func(step, error) bool
 // Search yields the entries that the catalogue in the file at path holds, of
 // the sources that places name, or of all if there are none. Of the rows it has what
 // it keeps: bucket, key, size, version and time. Entries come sorted by key
-// for each of the filter's patterns.
+// for each of the filter's patterns. That the catalogue was never finished is
+// an error in the end.
 func Search(ctx context.Context, path string, places []object.Location, f Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		c, err := catalog.Open(path)
@@ -265,6 +269,10 @@ func Search(ctx context.Context, path string, places []object.Location, f Filter
 					return
 				}
 			}
+		}
+		if !c.Finished() {
+			yield(Entry{}, fault.New(fault.Read, "search catalogue", path, errors.New("it was never finished, so that objects may be missing from it"),
+				"name the archives too, with --archives, and it will be"))
 		}
 	}
 }

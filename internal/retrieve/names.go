@@ -1,6 +1,7 @@
 package retrieve
 
 import (
+	"iter"
 	"strings"
 
 	"s3bundler/internal/layout"
@@ -54,7 +55,7 @@ func isDoubtful(key string) bool {
 type copyName struct{ hash, source, key string }
 
 // copiesAt yields the ways to read key as that of a copy.
-func copiesAt(key string) func(yield func(copyName) bool) {
+func copiesAt(key string) iter.Seq[copyName] {
 	return func(yield func(copyName) bool) {
 		parts := strings.Split(key, "/")
 		for i := 2; i < len(parts)-1; i++ {
