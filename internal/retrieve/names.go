@@ -80,25 +80,16 @@ func isHash(s string) bool {
 // missed.
 func isNamedCopy(key string) bool {
 	for c := range copiesAt(key) {
-		o := object.Object{Key: c.key}
-		if c.isOf(o) {
-			return true
-		}
-		if version, rest, ok := strings.Cut(c.key, "/"); ok {
-			o.Key, o.VersionID = rest, version
-			if c.isOf(o) {
-				return true
+		apart, rest, _ := strings.Cut(c.key, "/") // by version or ETag
+		for _, encode := range []func(string) string{object.EncodeKey, strings.Clone} {
+			o := object.Object{Key: c.key, EncodedKey: encode(c.key)}
+			part := object.Object{Key: rest, EncodedKey: encode(rest), VersionID: apart}
+			in := layout.In("", "")
+			for _, l := range []object.Location{in.BigObject(c.source, o), in.BigObject(c.source, part), in.OtherBigObject(c.source, part, apart)} {
+				if l.Key == c.hash+"/"+c.source+"/"+bigObjects+"/"+c.key {
+					return true
+				}
 			}
-		}
-	}
-	return false
-}
-
-func (c copyName) isOf(o object.Object) bool {
-	for _, o.EncodedKey = range []string{object.EncodeKey(o.Key), o.Key} {
-		is := layout.In("", "").BigObject(c.source, o).Key
-		if hash, _, _ := strings.Cut(is, "/"); hash == c.hash {
-			return true
 		}
 	}
 	return false
