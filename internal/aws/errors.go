@@ -43,6 +43,9 @@ type answer struct {
 	// serverTime is when it was given, by the service's clock; zero if it
 	// does not tell.
 	serverTime time.Time
+	// head says that it is the answer to a HEAD, which has no body and so no
+	// code.
+	head bool
 	// deleteMarker says that a delete marker stands where an object should.
 	deleteMarker bool
 }
@@ -82,6 +85,7 @@ func fail(ctx context.Context, c call, err error) error {
 	f := &fault.Error{Kind: c.kind, Op: c.op, Where: c.where, RequestID: a.requestID}
 	var v verdict
 	if answered {
+		a.head = c.op == "HeadObject"
 		v = judge(a)
 		e := &apiError{answer: a, cause: err}
 		if v.is != nil {
@@ -97,8 +101,11 @@ func fail(ctx context.Context, c call, err error) error {
 	}
 	f.Throttled, f.Transient = v.throttled, v.reason == fault.Retry
 	f.Hint = v.hint
-	if v.denied {
+	switch {
+	case v.denied:
 		f.Hint = deniedHint(c)
+	case v.stranger:
+		f.Hint = strangerHint(c.service)
 	}
 	return f
 }

@@ -55,6 +55,10 @@ var refusals = map[string]struct {
 	"skewed":             {status: 403, body: errorBody("RequestTimeTooSkewed", "m", ""), message: "set this machine's clock"},
 	"elsewhere":          {status: 301, body: errorBody("PermanentRedirect", "m", ""), header: [2]string{"x-amz-bucket-region", "eu-west-1"}, message: "the bucket lies in eu-west-1"},
 	"no such URI":        {status: 400, body: errorBody("InvalidURI", "Couldn't parse the specified URI.", ""), reason: fault.BadRow, message: "InvalidURI: Couldn't parse the specified URI. (request 4442587FB7D0A2F9); "},
+	"404 of a proxy":     {status: 404, body: "default backend - 404", reason: fault.Retry, message: "Not Found (request 4442587FB7D0A2F9); it is not S3 that answers: check --endpoint-url"},
+	"404 of a web page":  {status: 404, body: "<html><body>Not here<br></body></html>", reason: fault.Retry, message: "it is not S3 that answers"},
+	"404 of nobody":      {status: 404, reason: fault.Retry, message: "it is not S3 that answers"},
+	"403 of a firewall":  {status: 403, body: "<!DOCTYPE html><html><p>Blocked</html>", reason: fault.Retry, message: "Forbidden (request 4442587FB7D0A2F9); it is not S3 that answers"},
 	"unknown":            {status: 409, body: errorBody("SomethingNew", "nobody knows", ""), message: "SomethingNew: nobody knows"},
 }
 
@@ -90,6 +94,38 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("asked %d times", asked)
 				}
 			})
+		})
+	}
+}
+
+// TestRefusalsWithoutBody: the answer to a HEAD has none, so that its status
+// must do; any other comes from something that is not S3.
+func TestRefusalsWithoutBody(t *testing.T) {
+	for status, want := range map[int]fault.Reason{403: fault.AccessDenied, 404: fault.NoSuchKey} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			refused := false
+			s := newS3(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case !refused: // the bucket is there
+				case r.Method == http.MethodGet && !strings.Contains(r.URL.RawQuery, "tagging"): // why HEAD was refused
+					w.WriteHeader(status)
+					io.WriteString(w, errorBody(map[int]string{403: "AccessDenied", 404: "NoSuchKey"}[status], "m", ""))
+				default:
+					w.WriteHeader(status)
+				}
+			}), Settings{})
+			o := object.Object{Bucket: "b", Key: "k"}
+			get(t, s, o, store.Range{})
+			refused = true
+			if _, err := s.Head(t.Context(), o); fault.ReasonOf(err) != want {
+				t.Errorf("HEAD: %v (reason %q), want %q", err, fault.ReasonOf(err), want)
+			}
+			if _, err := s.Tags(t.Context(), o); fault.ReasonOf(err) != fault.Retry {
+				t.Errorf("GetObjectTagging: %v (reason %q), want Retry", err, fault.ReasonOf(err))
+			}
+			if err := s.Delete(t.Context(), o); fault.ReasonOf(err) != fault.Retry {
+				t.Errorf("DELETE: %v (reason %q), want Retry", err, fault.ReasonOf(err))
+			}
 		})
 	}
 }

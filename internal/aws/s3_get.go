@@ -228,7 +228,7 @@ func notS3(op string, o object.Object, a object.Attributes) error {
 	}
 	return &fault.Error{
 		Kind: fault.Download, Reason: fault.Retry, Op: op, Where: o.Location().String(), Err: errors.New("the answer has " + lacks),
-		Hint: "it is not S3 that answers: check --endpoint-url and proxies",
+		Hint: strangerHint("s3"),
 	}
 }
 

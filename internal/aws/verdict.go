@@ -23,9 +23,10 @@ const (
 type verdict struct {
 	reason    fault.Reason
 	throttled bool
-	// denied asks for the hint that names the IAM action.
-	denied bool
-	hint   string
+	// denied asks for the hint that names the IAM action, stranger for the one
+	// that it is not the service that answers.
+	denied, stranger bool
+	hint             string
 	// is is the sentinel of package store that the error must wrap.
 	is error
 }
@@ -82,7 +83,9 @@ func judge(a answer) verdict {
 }
 
 // judgeStatus reads an answer by its status alone: HEAD gets no error body,
-// and servers other than AWS's have codes of their own.
+// and servers other than AWS's have codes of their own. Any other request that
+// is refused without a code has met a proxy, a firewall or the like, which
+// knows nothing of the object.
 func judgeStatus(a answer) verdict {
 	switch a.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
@@ -100,10 +103,17 @@ func judgeStatus(a answer) verdict {
 			return verdict{reason: fault.NoSuchKey}
 		}
 	case http.StatusForbidden:
+		if a.code == "" && !a.head {
+			return verdict{reason: fault.Retry, stranger: true}
+		}
 		return verdict{reason: fault.AccessDenied, denied: true}
 	case http.StatusNotFound:
-		if a.code == "" {
+		switch {
+		case a.code != "":
+		case a.head:
 			return verdict{reason: fault.NoSuchKey, hint: hintKey}
+		default:
+			return verdict{reason: fault.Retry, stranger: true}
 		}
 	case http.StatusBadRequest:
 		if a.code == "" && a.region != "" {
@@ -119,6 +129,11 @@ func regionHint(a answer) string {
 		return "give the bucket's region by --region or AWS_REGION"
 	}
 	return "the bucket lies in " + a.region + ": give --region " + a.region
+}
+
+// strangerHint is for what a service does not say.
+func strangerHint(service string) string {
+	return "it is not " + strings.ToUpper(service) + " that answers: check --endpoint-url and proxies"
 }
 
 func deniedHint(c call) string {
