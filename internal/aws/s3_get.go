@@ -207,11 +207,22 @@ func accept(ctx context.Context, res *http.Response, o object.Object, r store.Ra
 		from, _, _, ok := contentRange(first(res.Header, "Content-Range"))
 		if res.StatusCode != http.StatusPartialContent || !ok || from != r.Offset {
 			res.Body.Close()
-			return nil, object.Attributes{}, fmt.Errorf("asked for %s, got status %d with Content-Range %q",
-				rangeHeader(r), res.StatusCode, first(res.Header, "Content-Range"))
+			return nil, object.Attributes{}, otherRange(o, r, res)
 		}
 	}
 	return &body{ReadCloser: res.Body, ctx: ctx, where: o.Location()}, a, nil
+}
+
+// otherRange is the error of an answer that holds other bytes than r. S3 gives
+// none, but a proxy that ignores Range does: that is worth another attempt, and
+// in the end costs this object and no other.
+func otherRange(o object.Object, r store.Range, res *http.Response) error {
+	return &fault.Error{
+		Kind: fault.Download, Reason: fault.Retry, Op: "GetObject", Where: o.Location().String(),
+		Err: fmt.Errorf("asked for %s, got status %d with Content-Range %q",
+			rangeHeader(r), res.StatusCode, first(res.Header, "Content-Range")),
+		Hint: strangerHint("s3"),
+	}
 }
 
 // notS3 finds answers that S3 does not give: those of a proxy, or of a page

@@ -168,8 +168,8 @@ func TestOpenRefusesWhatWasNotAsked(t *testing.T) {
 					io.WriteString(w, "0123")
 				}), settings)
 				_, _, err := s.Open(t.Context(), object.Object{Bucket: "b", Key: "k"}, store.Range{Offset: 4, Length: 4})
-				if err == nil || !strings.Contains(err.Error(), "asked for bytes=4-7") || fault.KindOf(err) != fault.Download {
-					t.Errorf("error %v", err)
+				if err == nil || !strings.HasPrefix(err.Error(), "GetObject s3://b/k: asked for bytes=4-7") || fault.KindOf(err) != fault.Download || fault.ReasonOf(err) != fault.Retry {
+					t.Errorf("error %v, reason %q", err, fault.ReasonOf(err))
 				}
 			})
 		})
