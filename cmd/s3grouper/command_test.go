@@ -274,6 +274,7 @@ func TestFaults(t *testing.T) {
 		{Operation: "PutObject", Nth: 1, Fault: sandbox.Fault{Kind: sandbox.LoseAnswer}},
 		{Operation: "HeadObject", Nth: 1, Fault: sandbox.Fault{Kind: sandbox.InternalError}},
 		{Operation: "HeadObject", Fault: sandbox.Fault{Kind: sandbox.AccessDenied}},
+		{Operation: "ListObjectsV2", Fault: sandbox.Fault{Kind: sandbox.AccessDenied}},
 	} {
 		t.Run(f.Operation+" "+string(f.Fault.Kind), func(t *testing.T) {
 			w := newWorld(t)
@@ -292,6 +293,20 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListingDenied: to replace manifests, the command must see which there are.
+func TestListingDenied(t *testing.T) {
+	w := newWorld(t)
+	w.SetFaults(sandbox.Rule{Operation: "ListObjectsV2", Bucket: "out", Fault: sandbox.Fault{Kind: sandbox.AccessDenied}})
+	args := []string{"-m", reportURI, "-b", "out", "-p", "manifests"}
+	if code, stderr := run(t, append(args, "-v")...); code != 0 || !strings.Contains(stderr, "not looked for manifests of an earlier run: ListObjectsV2 s3://out/") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	want := "allow s3:ListBucket in the caller's IAM policy and in the resource's own policy\n"
+	if code, stderr := run(t, append(args, "--overwrite")...); code != 4 || !strings.Contains(stderr, want) {
+		t.Errorf("exit %d, %s", code, stderr)
 	}
 }
 

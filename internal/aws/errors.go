@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"s3bundler/internal/fault"
+	"s3bundler/internal/store"
 )
 
 // call is what was asked of AWS, for the error that tells of its failure.
@@ -102,7 +103,7 @@ func fail(ctx context.Context, c call, err error) error {
 	f.Throttled, f.Transient = v.throttled, v.reason == fault.Retry
 	f.Hint = v.hint
 	switch {
-	case v.denied:
+	case v.is == store.ErrDenied:
 		f.Hint = deniedHint(c)
 	case v.stranger:
 		f.Hint = strangerHint(c.service)

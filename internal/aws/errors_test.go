@@ -43,7 +43,7 @@ var refusals = map[string]struct {
 	"key too long":       {status: 400, body: errorBody("KeyTooLongError", "m", ""), reason: fault.NoSuchKey},
 	"delete marker":      {status: 405, body: errorBody("MethodNotAllowed", "m", ""), header: [2]string{"x-amz-delete-marker", "true"}, reason: fault.NoSuchKey},
 	"NoSuchBucket":       {status: 404, body: errorBody("NoSuchBucket", "m", ""), is: store.ErrNoBucket, message: "check the bucket's name"},
-	"AccessDenied":       {status: 403, body: errorBody("AccessDenied", "Access Denied", ""), reason: fault.AccessDenied, message: "AccessDenied: Access Denied (request 4442587FB7D0A2F9); allow s3:GetObject in"},
+	"AccessDenied":       {status: 403, body: errorBody("AccessDenied", "Access Denied", ""), reason: fault.AccessDenied, is: store.ErrDenied, message: "AccessDenied: Access Denied (request 4442587FB7D0A2F9); allow s3:GetObject in"},
 	"KMS key":            {status: 400, body: errorBody("KMS.DisabledException", "m", ""), reason: fault.AccessDenied, message: "KMS key"},
 	"customer key":       {status: 400, body: errorBody("InvalidRequest", "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.", ""), reason: fault.AccessDenied, message: "SSE-C"},
 	"glaciered":          {status: 403, body: errorBody("InvalidObjectState", "m", "<StorageClass>GLACIER</StorageClass>"), reason: fault.Glacier},
@@ -334,6 +334,9 @@ func TestErrorsOfOperations(t *testing.T) {
 			err := tt.call(t.Context(), s)
 			if fault.KindOf(err) != tt.kind || fault.ReasonOf(err) != tt.reason || !strings.Contains(fmt.Sprint(err), tt.action) {
 				t.Errorf("%v (kind %d, reason %q); want kind %d, reason %q and %q", err, fault.KindOf(err), fault.ReasonOf(err), tt.kind, tt.reason, tt.action)
+			}
+			if !errors.Is(err, store.ErrDenied) {
+				t.Errorf("%v does not wrap ErrDenied", err)
 			}
 		})
 	}

@@ -23,11 +23,11 @@ const (
 type verdict struct {
 	reason    fault.Reason
 	throttled bool
-	// denied asks for the hint that names the IAM action, stranger for the one
-	// that it is not the service that answers.
-	denied, stranger bool
-	hint             string
-	// is is the sentinel of package store that the error must wrap.
+	// stranger asks for the hint that it is not the service that answers.
+	stranger bool
+	hint     string
+	// is is the sentinel of package store that the error must wrap. ErrDenied
+	// asks for the hint that names the IAM action.
 	is error
 }
 
@@ -54,7 +54,7 @@ func judge(a answer) verdict {
 	case "InvalidRange":
 		return verdict{is: store.ErrRange}
 	case "AccessDenied", "AllAccessDisabled", "AccessDeniedException":
-		return verdict{reason: fault.AccessDenied, denied: true}
+		return verdict{reason: fault.AccessDenied, is: store.ErrDenied}
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId",
 		"UnrecognizedClientException", "IncompleteSignature", "MissingAuthenticationToken", "InvalidSecurity", "NotSignedUp":
 		return verdict{hint: "check the credentials: " + hintCredentials}
@@ -106,7 +106,7 @@ func judgeStatus(a answer) verdict {
 		if a.code == "" && !a.head {
 			return verdict{reason: fault.Retry, stranger: true}
 		}
-		return verdict{reason: fault.AccessDenied, denied: true}
+		return verdict{reason: fault.AccessDenied, is: store.ErrDenied}
 	case http.StatusNotFound:
 		switch {
 		case a.code != "":

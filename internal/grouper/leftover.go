@@ -7,6 +7,7 @@ import (
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
+	"s3bundler/internal/store"
 )
 
 // leftovers deals with the manifests of an earlier run that had more of them:
@@ -20,7 +21,7 @@ func (r *run) leftovers(ctx context.Context) error {
 	stem := object.Location{Bucket: r.opt.Bucket, Key: r.output.Stem()}
 	for o, err := range r.store.List(ctx, stem) {
 		switch {
-		case fault.ReasonOf(err) == fault.AccessDenied && !r.opt.Overwrite:
+		case errors.Is(err, store.ErrDenied) && !r.opt.Overwrite:
 			// Whoever may not list has not replaced anything.
 			r.log.Info("not looked for manifests of an earlier run: " + err.Error())
 			return nil

@@ -469,7 +469,7 @@ func TestFewerManifests(t *testing.T) {
 	delete(m.objects, key(".7.index"))
 
 	// A caller who may not list.
-	denied := &fault.Error{Kind: fault.Download, Reason: fault.AccessDenied, Op: "ListObjectsV2"}
+	denied := &fault.Error{Kind: fault.Download, Op: "ListObjectsV2", Err: store.ErrDenied}
 	m.broken = func(op string, _ object.Location) error {
 		if op == "ListObjectsV2" {
 			return denied

@@ -19,3 +19,7 @@ var ErrNoTime = errors.New("the grace period is over")
 // ErrNoBucket is wrapped by the error of any call on a bucket that is not
 // there.
 var ErrNoBucket = errors.New("bucket does not exist")
+
+// ErrDenied is wrapped by the error of any call that S3 denies this caller, also
+// of one on no single object, such as a list, which has no reason.
+var ErrDenied = errors.New("access denied")
