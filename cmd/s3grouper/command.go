@@ -19,13 +19,14 @@ other content, or with a number behind the last, is of a run with other flags:
 that is an error, or, with --overwrite, it is replaced or deleted.
 
 Objects in GLACIER and DEEP_ARCHIVE, which must be restored before they can be
-read, are left out; -g takes them and nothing else. Delete markers are never
+read, are left out; -g takes them and nothing else. An inventory of all versions
+needs -f "Bucket Key Size VersionId", for s3bundler too; delete markers are never
 taken. No row counts before its data file was read to the end and found right.`
 
 const examples = `  s3grouper -m s3://inventory/my-bucket/all/2026-11-23T01-00Z/manifest.json \
     -b archive -p manifests
 
-  # keep versions and ETags; s3bundler must get the same -f
+  # every version, and its ETag; s3bundler must get the same -f
   s3grouper -m s3://inventory/my-bucket/all/2026-11-23T01-00Z/manifest.json \
     -b archive -p manifests -f Bucket Key Size VersionId ETag`
 

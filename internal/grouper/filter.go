@@ -18,8 +18,6 @@ type Stats struct {
 	// include, OtherClass rows are cold in an ordinary run, or warm in a
 	// glacier run. A row counts once, in this order.
 	Markers, Excluded, OtherClass int64
-	// NonCurrent objects in manifests are versions with a newer one.
-	NonCurrent int64
 	// Written manifests, and those that were there already with the same
 	// content.
 	Written, Existing int64
@@ -53,9 +51,6 @@ func (f *filter) takes(row *inventory.Row) bool {
 	default:
 		f.stats.Objects++
 		f.stats.Bytes += row.Size
-		if row.NonCurrent {
-			f.stats.NonCurrent++
-		}
 		return true
 	}
 	return false

@@ -74,8 +74,16 @@ func (o Options) Check() error {
 	return nil
 }
 
-// checkReport finds columns that are to be written and are not there.
+// checkReport finds columns that are to be written and are not there, or that
+// are there and must be written.
 func (o Options) checkReport(r inventory.Report) error {
+	// Only an inventory of all versions has the column. Without its version
+	// ID, an old version would be archived as what is current.
+	if r.Schema.Has("IsLatest") && !o.Fields.Has(manifest.VersionID) {
+		return fault.New(fault.Usage, "group inventory", r.Location.String(),
+			errors.New("it lists all versions of the objects, and manifests without version IDs stand for current ones alone"),
+			`give -f "Bucket Key Size VersionId" here and to s3bundler`)
+	}
 	for _, c := range o.Fields.Columns() {
 		if !r.Schema.Has(c.String()) {
 			return fault.New(fault.Read, "read inventory report", r.Location.String(),

@@ -35,7 +35,6 @@ type run struct {
 	batches  int   // handed to uploads
 	through  int64 // bytes of the data files that have ended
 	stats    Stats
-	warned   bool
 }
 
 // Run writes the manifests of the inventory at report, whose manifest.json it
@@ -112,14 +111,8 @@ func (r *run) readReport(ctx context.Context, at object.Location) error {
 	return r.opt.checkReport(r.report)
 }
 
-// tell reports progress, and once what a person should know of it.
+// tell reports progress.
 func (r *run) tell() {
-	if r.stats.NonCurrent > 0 && !r.warned && !r.opt.Fields.Has(manifest.VersionID) {
-		r.warned = true
-		r.log.Error("inventory " + r.report.Location.String() + " lists versions that are not current, and the manifests" +
-			" do not name versions: s3bundler would archive the current one in their place;" +
-			" give --fieldnames Bucket,Key,Size,VersionId here and to s3bundler")
-	}
 	if r.opt.Progress != nil {
 		s := r.stats
 		s.Written, s.Existing = r.uploads.written.Load(), r.uploads.existing.Load()
