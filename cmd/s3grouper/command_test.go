@@ -329,6 +329,18 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+func TestKept(t *testing.T) {
+	for want, n := range map[string][2]int64{
+		"1 manifest is whole and stays": {1, 0},
+		"1,004 manifests are whole and stay, and perhaps 1 more whose upload was cut short": {1004, 1},
+		"4 manifests are whole and stay, and perhaps 3 more whose uploads were cut short":   {4, 3},
+	} {
+		if got := kept(n[0], n[1]); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestSnapshot(t *testing.T) {
 	for _, c := range []struct {
 		stats grouper.Stats

@@ -40,9 +40,18 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err == nil {
 		console.Summarize(summary(stats, time.Since(began)))
 	} else if n := stats.Written + stats.Existing; n > 0 {
-		console.Notice(cli.Counted(n, "manifest is whole and stays", "manifests are whole and stay") + "; the same command goes on after them")
+		console.Notice(kept(n, stats.Unsure) + "; the same command goes on after them")
 	}
 	return err
+}
+
+// kept tells how many manifests are stored, not knowing it of some.
+func kept(n, unsure int64) string {
+	text := cli.Counted(n, "manifest is whole and stays", "manifests are whole and stay")
+	if unsure > 0 {
+		text += ", and perhaps " + cli.Counted(unsure, "more whose upload was cut short", "more whose uploads were cut short")
+	}
+	return text
 }
 
 // snapshot takes the rows still to come to be as long as those read.

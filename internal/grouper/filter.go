@@ -21,6 +21,9 @@ type Stats struct {
 	// Written manifests, and those that were there already with the same
 	// content.
 	Written, Existing int64
+	// Unsure manifests are those whose upload was cut short: it may have come
+	// to its end.
+	Unsure int64
 	// Removed manifests of an earlier run that had more of them.
 	Removed int64
 	// Read of Size bytes of the inventory's data files are through.

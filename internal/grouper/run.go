@@ -61,17 +61,17 @@ func (r *run) do(ctx context.Context, at object.Location) (Stats, error) {
 	defer cancel(nil)
 	r.prepare(cancel)
 	err := r.group(ctx)
-	if err != nil {
-		cancel(err)
-	}
+	failed := err != nil && ctx.Err() == nil
+	// Uploads under way are not cut short by a data file that has failed: of
+	// one that is, nobody could tell whether it is stored.
 	r.uploads.wait()
 	if err == nil && ctx.Err() == nil {
 		err = r.leftovers(ctx)
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !failed {
 		err = context.Cause(ctx) // an upload's failure, or the caller's end
 	}
-	r.stats.Written, r.stats.Existing = r.uploads.written.Load(), r.uploads.existing.Load()
+	r.stats.Written, r.stats.Existing, r.stats.Unsure = r.uploads.written.Load(), r.uploads.existing.Load(), r.uploads.unsure.Load()
 	return r.stats, err
 }
 

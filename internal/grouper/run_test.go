@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -528,6 +530,49 @@ func TestUploadFails(t *testing.T) {
 	if n := len(m.written()); n >= 5000 || int64(n) != stats.Written {
 		t.Errorf("%d written, %d counted", n, stats.Written)
 	}
+}
+
+// slow is a store whose answers to PutObject take a second.
+type slow struct{ *memory }
+
+func (s slow) Put(ctx context.Context, l object.Location, body []byte, opt store.PutOptions) (store.Stored, error) {
+	st, err := s.memory.Put(ctx, l, body, opt)
+	select {
+	case <-ctx.Done():
+		return store.Stored{}, context.Cause(ctx)
+	case <-time.After(time.Second):
+		return st, err
+	}
+}
+
+// TestCountsWhatIsStored: a data file that fails cuts no upload short, and what
+// another end has cut short is told.
+func TestCountsWhatIsStored(t *testing.T) {
+	file := func(n int) string { return strings.Repeat(row("k", 1, "STANDARD"), n) }
+	opt := options()
+	opt.MaxRows = 1
+	t.Run("a data file fails", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory()
+			deliver(t, m, plainSchema, file(4), "bad")
+			stats, err := Run(t.Context(), slow{m}, report, opt, slog.New(slog.DiscardHandler))
+			if fault.ExitCode(err) != 3 || stats.Written != 4 || stats.Unsure != 0 || len(m.written()) != 4 {
+				t.Errorf("%v: %d stored, %d counted, %d unsure", err, len(m.written()), stats.Written, stats.Unsure)
+			}
+		})
+	})
+	t.Run("the caller stops", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory()
+			deliver(t, m, plainSchema, file(4))
+			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+			defer cancel()
+			stats, err := Run(ctx, slow{m}, report, opt, slog.New(slog.DiscardHandler))
+			if !errors.Is(err, context.DeadlineExceeded) || stats.Written != 1 || stats.Unsure != 3 {
+				t.Errorf("%v: %d stored, %d counted, %d unsure", err, len(m.written()), stats.Written, stats.Unsure)
+			}
+		})
+	})
 }
 
 func TestCancelled(t *testing.T) {

@@ -47,8 +47,8 @@ type uploads struct {
 	cancel  context.CancelCauseFunc // ends the run with the first failure
 	workers sync.WaitGroup
 
-	last              atomic.Int64 // the size of the last text
-	written, existing atomic.Int64
+	last                      atomic.Int64 // the size of the last text
+	written, existing, unsure atomic.Int64
 }
 
 func newUploads(st store.Store, opt Options, log *slog.Logger, cancel context.CancelCauseFunc) *uploads {
@@ -91,7 +91,9 @@ func (u *uploads) start(ctx context.Context, at object.Location, b batch) error 
 		defer u.room.Release(size)
 		text, err := u.join(b)
 		if err == nil {
-			err = u.save(ctx, at, text)
+			if err = u.save(ctx, at, text); err != nil && ctx.Err() != nil {
+				u.unsure.Add(1)
+			}
 		}
 		if err != nil {
 			u.cancel(fault.As(fault.Upload, err))
