@@ -125,7 +125,10 @@ func TestCommand(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"all well", uris("a", "c"), "-- -b x", 0, a + c, ""},
-		{"nothing to do", "\n\n", "", 0, "", ""},
+		{"nothing to do", "\n\n", "", 0, "", "nothing to submit: standard input holds no URI\n"},
+		{"nothing to do, dry run", "", "--dry-run -f " + os.DevNull, 0, "", "nothing to submit: " + os.DevNull + " holds no URI\n"},
+		{"two on a line", uris("a") + "s3://b/c\ts3://b/d\n", "", 3, "",
+			"ERROR: read standard input line 2: \"s3://b/c\\ts3://b/d\" holds the control character '\\t': write one URI a line and nothing else; nothing was submitted\n"},
 		{"two fail", uris("a", "full", "gone", "c"), "", 7, a + c, full + gone + "ERROR: 2 of 4 tasks failed" + hint},
 		{"failed URIs alone", uris("a", "full", "c"), "--failed-only", 7, "s3://b/full\n", full + "ERROR: 1 of 3 tasks failed\n"},
 		{"a bad line stops all", uris("a") + "b\n", "", 3, "", "ERROR: read standard input line 2: \"b\" is no S3 URI: write s3://bucket/key; nothing was submitted\n"},

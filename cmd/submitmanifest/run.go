@@ -20,6 +20,11 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	console := o.Console(cmd)
+	if len(reports) == 0 {
+		console.Notice("nothing to submit: " + o.input() + " holds no URI")
+		return nil
+	}
 	if o.dryRun {
 		return o.print(cmd.OutOrStdout(), reports)
 	}
@@ -27,7 +32,6 @@ func (o *options) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	console := o.Console(cmd)
 	job := &job{
 		options: o,
 		tasks:   aws.NewECS(cfg),
@@ -37,17 +41,25 @@ func (o *options) run(cmd *cobra.Command) error {
 	return job.run(cmd.Context(), reports)
 }
 
+// input is the name of what the URIs are read from.
+func (o *options) input() string {
+	if o.file == "-" {
+		return "standard input"
+	}
+	return o.file
+}
+
 // read returns all reports, or an error before anything is submitted.
 func (o *options) read(stdin io.Reader) ([]object.Location, error) {
 	if o.file == "-" {
-		return submit.ReadReports(stdin, "standard input")
+		return submit.ReadReports(stdin, o.input())
 	}
 	f, err := os.Open(o.file)
 	if err != nil {
 		return nil, fault.New(fault.Read, "", "", err, "")
 	}
 	defer f.Close() // nothing was written
-	return submit.ReadReports(f, o.file)
+	return submit.ReadReports(f, o.input())
 }
 
 // print writes what each task would run.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
@@ -14,10 +16,13 @@ import (
 // maxNamed bounds how many bad lines an error names.
 const maxNamed = 10
 
+// maxKey is the length of the longest key, in bytes.
+const maxKey = 1024
+
 // ReadReports reads the URIs of inventory reports, one a line. Blank lines are
-// skipped, and spaces around a URI. If any line is no s3://bucket/key the
-// error names the lines' numbers, and no report is returned. name is that of
-// the input, for the error.
+// skipped, and spaces around a URI. If any line is no s3://bucket/key, or holds
+// more than one, the error names the lines' numbers, and no report is returned.
+// name is that of the input, for the error.
 func ReadReports(r io.Reader, name string) ([]object.Location, error) {
 	var reports []object.Location
 	var bad []string
@@ -30,7 +35,7 @@ func ReadReports(r io.Reader, name string) ([]object.Location, error) {
 		if line == "" {
 			continue
 		}
-		l, err := object.ParseObjectURI(line)
+		l, err := parseReport(line)
 		if err != nil {
 			if first == nil {
 				first = err
@@ -60,4 +65,23 @@ func ReadReports(r io.Reader, name string) ([]object.Location, error) {
 		which += fmt.Sprintf(" and %d more", len(bad)-maxNamed)
 	}
 	return nil, fault.New(fault.Read, "read "+name, which, first, "nothing was submitted")
+}
+
+// parseReport reads one line. What other lists of URIs have between two of them
+// must not become part of a key, although S3 would take it there.
+func parseReport(line string) (object.Location, error) {
+	l, err := object.ParseObjectURI(line)
+	control := strings.IndexFunc(line, unicode.IsControl)
+	switch {
+	case err != nil:
+		return l, err
+	case !utf8.ValidString(line):
+		return l, fmt.Errorf("%q is not UTF-8, as every key of S3 is", line)
+	case control >= 0:
+		r, _ := utf8.DecodeRuneInString(line[control:])
+		return l, fmt.Errorf("%q holds the control character %q: write one URI a line and nothing else", line, r)
+	case len(l.Key) > maxKey:
+		return l, fmt.Errorf("its key has %d bytes, and no key of S3 more than %d", len(l.Key), maxKey)
+	}
+	return l, nil
 }
