@@ -45,7 +45,8 @@ var _ store.Store = (*S3)(nil)
 func NewS3(cfg Config) *S3 {
 	attempts := cfg.raw.RetryMaxAttempts
 	client := s3.NewFromConfig(cfg.sdk(), func(o *s3.Options) {
-		o.Retryer = newRetryer(attempts, "ConditionalRequestConflict", "OperationAborted", "IncompleteBody", "InternalError")
+		o.Retryer = newRetryer(attempts, "ConditionalRequestConflict", "OperationAborted", "IncompleteBody", "InternalError",
+			"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
 		o.UsePathStyle = o.BaseEndpoint != nil && !cfg.settings.VirtualHosts
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})

@@ -16,6 +16,7 @@ const (
 	hintKey       = "check the key: there may have been such an object, and be none any more"
 	hintOddKey    = "look at the key: the service takes no such one"
 	hintRefused   = "check --endpoint-url, the region and the credentials"
+	hintDamaged   = "the bytes were damaged on their way: check the network and proxies"
 	hintExpired   = "renew the session, for instance by aws sso login"
 )
 
@@ -41,6 +42,8 @@ func judge(a answer) verdict {
 	case "RequestTimeout", "RequestTimeoutException", "InternalError", "OperationAborted",
 		"ConditionalRequestConflict", "IncompleteBody":
 		return verdict{reason: fault.Retry}
+	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch":
+		return verdict{reason: fault.Retry, hint: hintDamaged}
 	case "NoSuchKey", "NoSuchVersion", "KeyTooLongError":
 		return verdict{reason: fault.NoSuchKey, hint: hintKey}
 	case "InvalidURI":
