@@ -16,7 +16,11 @@ const harmless = "s3bundler"
 // oddKey settles whether a refusal of o with status 400, whose code says
 // nothing known, is about the key or about whatever is asked: another answer
 // for another key of the bucket shows that it is the key, which gets a reason.
+// The cause of ctx's end is left as it is: it may be another service's answer.
 func (s *S3) oddKey(ctx context.Context, o object.Object, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
 	a, answered := answerOf(err)
 	var f *fault.Error
 	if !answered || a.status != http.StatusBadRequest || judge(a).hint != hintRefused || !errors.As(err, &f) {

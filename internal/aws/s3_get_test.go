@@ -249,6 +249,32 @@ func TestCancelledBodyReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// What has ended the work is not for a GET to judge, though it is an answer
+// with status 400 of another service.
+func TestOpenLeavesTheCauseAsItIs(t *testing.T) {
+	bothPaths(t, func(t *testing.T, settings Settings) {
+		var waits atomic.Bool
+		s := newS3(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if waits.Load() {
+				<-r.Context().Done()
+			}
+		}), settings)
+		o := object.Object{Bucket: "b", Key: "k"}
+		get(t, s, o, store.Range{})
+		waits.Store(true)
+		lost := &fault.Error{Kind: fault.API, Op: "ChangeMessageVisibility", Where: "queue work", Hint: "of a queue", Err: &apiError{answer: answer{
+			status: http.StatusBadRequest, code: "ReceiptHandleIsInvalid", message: "no such one",
+		}}}
+		before := *lost
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(20*time.Millisecond, func() { cancel(lost) })
+		_, _, err := s.Open(ctx, o, store.Range{})
+		if err != error(lost) || lost.Reason != before.Reason || lost.Hint != before.Hint {
+			t.Errorf("%v (reason %q), want the cause as it was", err, fault.ReasonOf(err))
+		}
+	})
+}
+
 // A body that is read to its end leaves its connection to the next GET, also
 // one of an error, and also where the reader never sees io.EOF.
 func TestConnectionsAreKept(t *testing.T) {

@@ -175,7 +175,8 @@ func (q *Queue) attributes(ctx context.Context, names ...types.QueueAttributeNam
 }
 
 // fail says what the failure of op means: which of queue's errors it is, or
-// that the queue is not there.
+// that the queue is not there. Hints that are of S3's buckets and objects give
+// way to those of queues.
 func (q *Queue) fail(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
@@ -195,8 +196,15 @@ func (q *Queue) fail(ctx context.Context, op string, err error) error {
 	case strings.HasSuffix(a.code, "ReceiptHandleIsInvalid"), strings.HasSuffix(a.code, "MessageNotInflight"),
 		invalid && strings.Contains(a.message, "ReceiptHandle"):
 		f.Err = fmt.Errorf("%w: %w", queue.ErrLost, f.Err)
+		f.Hint = "another worker may have it; if this is often so, set the queue's VisibilityTimeout to some minutes"
 	case invalid && strings.Contains(a.message, "Total VisibilityTimeout"):
-		f.Err = fmt.Errorf("%w: %w", queue.ErrTooLong, f.Err)
+		f.Err, f.Hint = fmt.Errorf("%w: %w", queue.ErrTooLong, f.Err), ""
+	case strings.HasSuffix(a.code, "OverLimit"):
+		f.Hint = "the queue has as many messages in flight as SQS allows: run fewer workers on it"
+	case f.Throttled:
+		f.Hint = "SQS asks for fewer requests: run fewer workers on this queue"
+	case strings.HasPrefix(a.code, "Kms"), strings.HasPrefix(a.code, "KMS."):
+		f.Hint = "check the KMS key that encrypts the queue's messages"
 	}
 	return failed
 }

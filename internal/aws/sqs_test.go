@@ -2,6 +2,8 @@ package aws_test
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -113,11 +115,13 @@ func TestQueueErrors(t *testing.T) {
 		failure   sandbox.QueueFailure
 		lost      bool
 		throttled bool
+		hint      string
 	}{
-		{"throttled", sandbox.QueueThrottled, false, true},
-		{"server error", sandbox.QueueServerError, false, false},
-		{"lost receipt", sandbox.QueueLostReceipt, true, false},
-		{"connection closed", sandbox.QueueHangUp, false, false},
+		{"throttled", sandbox.QueueThrottled, false, true, "SQS asks for fewer requests: run fewer workers on this queue"},
+		{"server error", sandbox.QueueServerError, false, false, ""},
+		{"lost receipt", sandbox.QueueLostReceipt, true, false,
+			"another worker may have it; if this is often so, set the queue's VisibilityTimeout to some minutes"},
+		{"connection closed", sandbox.QueueHangUp, false, false, "check the network and --endpoint-url"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,12 +137,64 @@ func TestQueueErrors(t *testing.T) {
 				if fault.KindOf(err) != fault.API || fault.Throttled(err) != tt.throttled || errors.Is(err, queue.ErrLost) != tt.lost {
 					t.Errorf("kind %d, throttled %v, lost %v: %v", fault.KindOf(err), fault.Throttled(err), errors.Is(err, queue.ErrLost), err)
 				}
+				var f *fault.Error
+				if !errors.As(err, &f) || f.Hint != tt.hint {
+					t.Errorf("%v; want hint %q", err, tt.hint)
+				}
 				if !strings.HasPrefix(err.Error(), op+" queue work: ") {
 					t.Errorf("%q does not begin with operation and queue", err)
 				}
 				if tt.failure != sandbox.QueueHangUp && !strings.Contains(err.Error(), "(request sandbox-sqs-") {
 					t.Errorf("%q has no request ID", err)
 				}
+			}
+		})
+	}
+}
+
+// TestQueueHints: what is said of S3's buckets and objects does not help where
+// a queue refuses.
+func TestQueueHints(t *testing.T) {
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	sandboxQueues(t) // for its credentials
+	for _, tt := range []struct {
+		status     int
+		code, says string
+		hint       string
+	}{
+		{400, "InvalidParameterValue", "Total VisibilityTimeout for the message is beyond the limit", ""},
+		{400, "OverLimit", "m", "the queue has as many messages in flight as SQS allows: run fewer workers on it"},
+		{400, "KmsAccessDenied", "m", "check the KMS key that encrypts the queue's messages"},
+		{400, "KMS.DisabledException", "m", "check the KMS key that encrypts the queue's messages"},
+		{400, "AccessDeniedException", "m", "allow sqs:ChangeMessageVisibility in the caller's IAM policy and in the resource's own policy"},
+		{403, "", "", "it is not SQS that answers: check --endpoint-url and proxies"},
+		{404, "", "", "it is not SQS that answers: check --endpoint-url and proxies"},
+	} {
+		t.Run(fmt.Sprint(tt.status, tt.code), func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+				if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetQueueAttributes") {
+					fmt.Fprint(w, `{"Attributes":{"VisibilityTimeout":"30"}}`)
+					return
+				}
+				w.WriteHeader(tt.status)
+				if tt.code != "" {
+					fmt.Fprintf(w, `{"__type":"com.amazonaws.sqs#%s","message":%q}`, tt.code, tt.says)
+				}
+			}))
+			defer server.Close()
+			cfg, err := aws.Load(t.Context(), aws.Settings{EndpointURL: server.URL, Region: "eu-central-1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := aws.OpenQueue(t.Context(), cfg, server.URL+"/000000000000/work")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = q.Extend(t.Context(), queue.Message{ReceiptHandle: "x"}, time.Second)
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Hint != tt.hint || f.Reason != "" {
+				t.Errorf("%v; want hint %q", err, tt.hint)
 			}
 		})
 	}
