@@ -233,6 +233,10 @@ func TestNotS3(t *testing.T) {
 				if name != "no ETag" {
 					return
 				}
+				if _, err := s.Tags(t.Context(), object.Object{Bucket: "b", Key: "k"}); fault.ReasonOf(err) != fault.Retry ||
+					fmt.Sprint(err) != "GetObjectTagging s3://b/k: the answer has no tag set; it is not S3 that answers: check --endpoint-url and proxies" {
+					t.Errorf("GET of tags: %v", err)
+				}
 				if _, err := s.Head(t.Context(), object.Object{Bucket: "b", Key: "k"}); fault.ReasonOf(err) != fault.Retry {
 					t.Errorf("HEAD: %v", err)
 				}

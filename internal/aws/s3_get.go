@@ -237,6 +237,11 @@ func notS3(op string, o object.Object, a object.Attributes) error {
 	default:
 		return nil
 	}
+	return stranger(op, o, lacks)
+}
+
+// stranger is the error of an answer that lacks what S3's never does.
+func stranger(op string, o object.Object, lacks string) error {
 	return &fault.Error{
 		Kind: fault.Download, Reason: fault.Retry, Op: op, Where: o.Location().String(), Err: errors.New("the answer has " + lacks),
 		Hint: strangerHint("s3"),

@@ -76,6 +76,9 @@ func (s *S3) Tags(ctx context.Context, o object.Object) ([]object.Tag, error) {
 	if err != nil {
 		return nil, err
 	}
+	if out.TagSet == nil { // S3 has one also where there are no tags
+		return nil, stranger(c.op, o, "no tag set")
+	}
 	tags := make([]object.Tag, len(out.TagSet))
 	for i, t := range out.TagSet {
 		tags[i] = object.Tag{Key: awssdk.ToString(t.Key), Value: awssdk.ToString(t.Value)}
