@@ -3,6 +3,7 @@
 package retrieve
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -14,4 +15,12 @@ const claims = true
 // It reports whether no other has it.
 func claim(f *os.File) bool {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
+
+// links is how many names a file has.
+func links(info fs.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Nlink)
+	}
+	return 1
 }

@@ -1,6 +1,8 @@
 package retrieve
 
-// Unfinished and Claim are for tests of what killed runs leave.
+// Claims, Unfinished and Claim are for tests of what killed runs leave.
+const Claims = claims
+
 var (
 	Unfinished = unfinished
 	Claim      = claim

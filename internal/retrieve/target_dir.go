@@ -71,8 +71,7 @@ func (f *Folder) inspect() error {
 	if err != nil {
 		return err
 	}
-	file.Close()
-	defer f.root.Remove(probe)
+	defer f.abandon(file, probe) // which no other run takes away before
 	_, err = f.root.Lstat(strings.ToUpper(probe))
 	f.folded = err == nil
 	return nil
@@ -170,6 +169,9 @@ func (f *Folder) fresh(context.Context) (bool, error) { return f.empty, nil }
 
 func (f *Folder) look(_ context.Context, to object.Location, row *index.Row) (presence, error) {
 	info, err := f.root.Lstat(strings.TrimSuffix(to.Key, "/"))
+	if err == nil && info.Mode().IsRegular() {
+		f.sweep(to.Key, info)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nothing, nil
@@ -219,13 +221,8 @@ func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row,
 	if err == nil && !row.LastModified.IsZero() {
 		err = f.root.Chtimes(name, row.LastModified, row.LastModified)
 	}
-	if err == nil && !over {
-		if _, there := f.root.Lstat(to.Key); there == nil {
-			err = refuse(Exists, f.name(to), errExists)
-		}
-	}
 	if err == nil {
-		err = f.complete(file, name, to.Key)
+		err = f.complete(file, name, to.Key, over)
 	} else {
 		f.abandon(file, name)
 	}

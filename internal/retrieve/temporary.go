@@ -31,15 +31,7 @@ func unfinished(key string) string {
 func (f *Folder) temporary(key string) (name string, file *os.File, err error) {
 	if claims {
 		name = unfinished(key)
-		file, err = f.create(name)
-		switch {
-		case errors.Is(err, fs.ErrExist):
-			file, err = f.takeOver(name)
-		case err == nil && !claim(file): // another run was faster
-			file.Close()
-			err = errTaken
-		}
-		if err != errTaken {
+		if file, err = f.claimed(name); err != errTaken {
 			return name, file, err
 		}
 	}
@@ -58,39 +50,62 @@ func (f *Folder) create(name string) (*os.File, error) {
 
 var errTaken = errors.New("the name is taken")
 
-// takeOver opens and empties a file that a run has left. The error is errTaken
-// if it is not that, or may not be.
-func (f *Folder) takeOver(name string) (*os.File, error) {
-	if info, err := f.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
-		return nil, errTaken
+// claimed opens a file for this run alone, new or left by another. The error
+// is errTaken if something has the name that is not that, or may not be.
+func (f *Folder) claimed(name string) (*os.File, error) {
+	file, err := f.create(name)
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := f.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+			return nil, errTaken
+		}
+		if file, err = f.root.OpenFile(name, os.O_WRONLY, 0); err != nil {
+			return nil, errTaken
+		}
 	}
-	file, err := f.root.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
+		return nil, err
+	}
+	if !f.own(file, name) {
+		file.Close()
 		return nil, errTaken
 	}
-	// Whoever had claimed it may have renamed it meanwhile, and is done.
-	if claim(file) && f.isAt(file, name) && file.Truncate(0) == nil {
-		return file, nil
+	return file, nil
+}
+
+// own claims and empties an open file, and reports whether it may be written.
+// Also one that this run has made itself may have been taken over before it
+// was claimed: by a run that is at it, or that is done, and then the file is an
+// object. One with a second name is somebody's, too: it loses this one.
+func (f *Folder) own(file *os.File, name string) bool {
+	if !claim(file) {
+		return false
 	}
-	file.Close()
-	return nil, errTaken
+	info, err := file.Stat()
+	if err != nil || !f.isAt(info, name) {
+		return false
+	}
+	if links(info) > 1 {
+		_ = f.root.Remove(name) // where it stays, it is passed over every time
+		return false
+	}
+	return file.Truncate(0) == nil
 }
 
 // complete gives a file its name and closes it. A claimed one must have the
 // name before another run can claim it; then it is the closing that can fail
 // with the name already given.
-func (f *Folder) complete(file *os.File, name, to string) error {
+func (f *Folder) complete(file *os.File, name, to string, over bool) error {
 	if !claims {
 		err := file.Close()
 		if err == nil {
-			err = f.root.Rename(name, to)
+			err = f.rename(name, to, over)
 		}
 		if err != nil {
 			_ = f.root.Remove(name) // the error says more
 		}
 		return err
 	}
-	if err := f.root.Rename(name, to); err != nil {
+	if err := f.rename(name, to, over); err != nil {
 		f.abandon(file, name)
 		return err
 	}
@@ -99,6 +114,42 @@ func (f *Folder) complete(file *os.File, name, to string) error {
 		_ = f.root.Remove(to) // the error says more
 	}
 	return err
+}
+
+// rename gives a complete file its name. Unless over is set it replaces
+// nothing, also not what another run has put there a moment ago: a link is made
+// only where there is nothing.
+func (f *Folder) rename(name, to string, over bool) error {
+	if over {
+		return f.root.Rename(name, to)
+	}
+	err := f.root.Link(name, to)
+	if err == nil {
+		_ = f.root.Remove(name) // sweep removes what stays
+		return nil
+	}
+	// Not every file system has links. The renaming tells what else is wrong.
+	if _, there := f.root.Lstat(to); there == nil || errors.Is(err, fs.ErrExist) {
+		return refuse(Exists, f.at(to), errExists)
+	}
+	return f.root.Rename(name, to)
+}
+
+// sweep removes the temporary name that the object at key has still, because
+// its run was killed when it had just given it the other.
+func (f *Folder) sweep(key string, info fs.FileInfo) {
+	name := unfinished(key)
+	if links(info) < 2 || !f.isAt(info, name) {
+		return
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	if claim(file) && f.isAt(info, name) {
+		_ = f.root.Remove(name) // it is in nobody's way
+	}
 }
 
 // abandon removes a file, while it is still claimed if it can be. One that
@@ -113,12 +164,8 @@ func (f *Folder) abandon(file *os.File, name string) {
 	}
 }
 
-// isAt reports whether an open file still has its name.
-func (f *Folder) isAt(file *os.File, name string) bool {
+// isAt reports whether a file has this name.
+func (f *Folder) isAt(file fs.FileInfo, name string) bool {
 	there, err := f.root.Lstat(name)
-	if err != nil {
-		return false
-	}
-	open, err := file.Stat()
-	return err == nil && os.SameFile(there, open)
+	return err == nil && os.SameFile(there, file)
 }

@@ -82,6 +82,44 @@ func TestUnfinishedFilesOfOthers(t *testing.T) {
 	}
 }
 
+// TestUnfinishedFilesWithTwoNames writes nothing to a file that has another
+// name, which may be anywhere, and leaves none of the two that a run gives to
+// an object if it is killed between.
+func TestUnfinishedFilesWithTwoNames(t *testing.T) {
+	for name, other := range map[string]func(dir string) string{
+		"outside": func(dir string) string { return filepath.Join(filepath.Dir(dir), "mine") },
+		"inside":  func(dir string) string { return filepath.Join(dir, "mine") },
+		"object":  func(dir string) string { return filepath.Join(dir, "k") },
+	} {
+		for _, existing := range []retrieve.Existing{retrieve.Skip, retrieve.Overwrite} {
+			w := newWorld(t)
+			w.plant("k", sandbox.Planted{Body: []byte("content of k")})
+			w.bundle(false)
+			dir := filepath.Join(t.TempDir(), "to")
+			check(t, os.Mkdir(dir, 0o777))
+			mine, objects, before := other(dir), 1, "mine, and somewhat longer"
+			if name == "object" {
+				objects, before = 0, "content of k"
+			}
+			check(t, os.WriteFile(mine, []byte(before), 0o666))
+			check(t, os.Chtimes(mine, when, when))
+			if err := os.Link(mine, filepath.Join(dir, retrieve.Unfinished("k"))); err != nil {
+				t.Skip(err)
+			}
+			w.restore(toFolder(t, dir, false), retrieve.RestoreOptions{Existing: existing}, "s3://dst/archive/").must(t, objects, 1-objects)
+			if got, err := os.ReadFile(filepath.Join(dir, "k")); string(got) != "content of k" || err != nil {
+				t.Errorf("%s, %s: %q, %v", name, existing, got, err)
+			}
+			if got, err := os.ReadFile(mine); string(got) != before || err != nil {
+				t.Errorf("%s, %s: the other name has %q, %v", name, existing, got, err)
+			}
+			if left := leftovers(t, dir); retrieve.Claims && left != nil {
+				t.Errorf("%s, %s: left over: %q", name, existing, left)
+			}
+		}
+	}
+}
+
 // TestNamesOfUnfinishedFiles are no names for objects.
 func TestNamesOfUnfinishedFiles(t *testing.T) {
 	for _, escape := range []bool{false, true} {
