@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/minio/crc64nvme"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/fetch"
+	"s3bundler/internal/object"
 )
 
 // start waits for the means of a job and runs it in a goroutine of its own.
@@ -139,6 +141,12 @@ func (r *Restorer) write(ctx context.Context, w *wanted, content []byte, writes 
 				return
 			}
 		}
+		if !sum.checks() {
+			w.row.CRC64NVME = object.CRC64NVME(crc64nvme.Checksum(content)).Value
+		}
+		if w.found == undecided && r.decide(ctx, w) {
+			return
+		}
 		r.finish(ctx, w, r.put(ctx, w, content))
 	})
 }
@@ -189,7 +197,7 @@ func (r *Restorer) finish(ctx context.Context, w *wanted, err error) {
 	}
 	if fault.ReasonOf(err) == Exists && r.opt.Existing == Skip {
 		// A request whose answer was lost may have stored it.
-		if found, e := r.to.look(ctx, w.to, &w.row); e == nil && found == same {
+		if found, e := r.to.look(ctx, w, &r.opt); e == nil && found == same {
 			r.Progress.Skipped.Add(1)
 			return
 		}

@@ -128,7 +128,7 @@ func (r *Restorer) place(row *index.Row, key string) (object.Location, error) {
 // look finds out whether something is there already.
 func (r *Restorer) look(ctx context.Context, w *wanted) iter.Seq2[*wanted, error] {
 	return func(yield func(*wanted, error) bool) {
-		found, err := r.to.look(ctx, w.to, &w.row)
+		found, err := r.to.look(ctx, w, &r.opt)
 		if err != nil && reasonOf(err) != "" && ctx.Err() == nil {
 			r.letter(ctx, &w.row, err)
 			return
@@ -140,16 +140,37 @@ func (r *Restorer) look(ctx context.Context, w *wanted) iter.Seq2[*wanted, error
 
 // admit hands an object to the planner, unless it is done with.
 func (r *Restorer) admit(ctx context.Context, w *wanted, p *planner) error {
-	switch {
-	case w.found == same && r.opt.Existing != Refuse:
-		r.Progress.Skipped.Add(1)
-		return context.Cause(ctx)
-	case w.found != nothing && r.opt.Existing != Overwrite:
-		r.letter(ctx, &w.row, refuse(Exists, r.to.name(w.to), errExists))
+	if r.settled(ctx, w) {
 		return context.Cause(ctx)
 	}
 	w.over = r.opt.Existing == Overwrite
 	return p.add(w)
+}
+
+// settled reports whether an object is done with because of what is there.
+func (r *Restorer) settled(ctx context.Context, w *wanted) bool {
+	switch {
+	case w.found == nothing, w.found == undecided && r.opt.Existing != Refuse:
+		return false
+	case w.found == same && r.opt.Existing != Refuse:
+		r.Progress.Skipped.Add(1)
+		return true
+	case r.opt.Existing == Overwrite:
+		return false
+	}
+	r.letter(ctx, &w.row, refuse(Exists, r.to.name(w.to), errExists))
+	return true
+}
+
+// decide looks again, when the content is known, at what could not be told from
+// the object without it. It reports whether the object is done with.
+func (r *Restorer) decide(ctx context.Context, w *wanted) bool {
+	var err error
+	if w.found, err = r.to.look(ctx, w, &r.opt); err != nil {
+		r.finish(ctx, w, err)
+		return true
+	}
+	return r.settled(ctx, w)
 }
 
 func isRange(err error) bool { return errors.Is(err, store.ErrRange) }

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/minio/crc64nvme"
+
 	"s3bundler/internal/archive"
 	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
@@ -157,7 +159,10 @@ func (r *Restorer) deliver(ctx context.Context, w *wanted, content io.Reader, wr
 		})
 		return true
 	}
-	err := r.stream(ctx, w, content)
+	done, err := r.streamUnlessThere(ctx, w, content)
+	if done {
+		return ctx.Err() == nil
+	}
 	for attempt := 1; err != nil && worthAgain(err) && attempt < attempts && ctx.Err() == nil; attempt++ {
 		if err = backOff(ctx, attempt); err == nil {
 			err = r.streamAgain(ctx, w)
@@ -170,6 +175,22 @@ func (r *Restorer) deliver(ctx context.Context, w *wanted, content io.Reader, wr
 // worthAgain reports whether an object that was streamed may go well another
 // time: what was read or written of it is gone.
 func worthAgain(err error) bool { return fault.ReasonOf(err) == fault.Retry }
+
+// streamUnlessThere writes an object, unless it is done with because of what
+// is there: where only the content tells, it is read for that first, and once
+// more to be written.
+func (r *Restorer) streamUnlessThere(ctx context.Context, w *wanted, content io.Reader) (done bool, err error) {
+	if w.found != undecided {
+		return false, r.stream(ctx, w, content)
+	}
+	if _, err := io.Copy(io.Discard, r.checked(w, content)); err != nil {
+		return false, err
+	}
+	if r.decide(ctx, w) {
+		return true, nil
+	}
+	return false, r.streamAgain(ctx, w)
+}
 
 // stream writes an object as it is read.
 func (r *Restorer) stream(ctx context.Context, w *wanted, content io.Reader) error {
@@ -203,6 +224,15 @@ func (r *Restorer) copyOne(ctx context.Context, j job) {
 		r.letter(ctx, &w.row, sum.check(w.archive.Object.Location()))
 		return
 	}
+	if w.found == undecided {
+		if err := r.learn(ctx, w); err != nil {
+			r.finish(ctx, w, err)
+			return
+		}
+		if r.decide(ctx, w) {
+			return
+		}
+	}
 	var err error
 	for attempt := 1; ; attempt++ {
 		if r.to.copies() {
@@ -220,10 +250,22 @@ func (r *Restorer) copyOne(ctx context.Context, j job) {
 	r.finish(ctx, w, err)
 }
 
+// learn reads a big object for its checksum alone.
+func (r *Restorer) learn(ctx context.Context, w *wanted) error {
+	body, err := w.archive.content(ctx, r.st, &w.row, whole)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(io.Discard, r.checked(w, body))
+	return err
+}
+
 // checked is content that ends in an error if it is not the row's: what is
 // being written of it is then given up.
 func (r *Restorer) checked(w *wanted, content io.Reader) io.Reader {
-	return &checkedReader{r: content, sum: newChecker(&w.row), where: w.archive.Object.Location(), lenient: r.opt.NoCheck}
+	sum := newChecker(&w.row)
+	return &checkedReader{r: content, sum: sum, where: w.archive.Object.Location(), lenient: r.opt.NoCheck, learns: !sum.checks()}
 }
 
 type checkedReader struct {
@@ -231,16 +273,26 @@ type checkedReader struct {
 	sum     *checker
 	where   object.Location
 	lenient bool // its length alone counts
+	// learns says that the row has no checksum and gets that of the content, by
+	// which what is there can be told from it.
+	learns bool
+	crc    uint64
 }
 
 func (c *checkedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.sum.Write(p[:n])
+	if c.learns {
+		c.crc = crc64nvme.Update(c.crc, p[:n])
+	}
 	if err != io.EOF {
 		return n, err
 	}
 	if e := c.sum.check(c.where); e != nil && (!c.lenient || c.sum.n != c.sum.row.Size) {
 		return n, e
+	}
+	if c.learns {
+		c.sum.row.CRC64NVME = object.CRC64NVME(c.crc).Value
 	}
 	return n, io.EOF
 }

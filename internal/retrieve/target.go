@@ -27,6 +27,9 @@ const (
 	nothing presence = iota
 	same             // the object, restored before
 	another
+	// undecided is an object of the same size, where the row has no checksum:
+	// only the content in the archive tells whether it is the same.
+	undecided
 )
 
 // Target is where objects are restored to: a bucket or a folder. Its methods
@@ -39,8 +42,9 @@ type Target interface {
 	place(row *index.Row, key string) (object.Location, error)
 	// fresh reports whether nothing at all can be there yet.
 	fresh(ctx context.Context) (bool, error)
-	// look finds what is there.
-	look(ctx context.Context, to object.Location, row *index.Row) (presence, error)
+	// look finds what is where an object goes. What counts as the same depends
+	// on what opt says of existing objects and of checksums.
+	look(ctx context.Context, w *wanted, opt *RestoreOptions) (presence, error)
 	// put stores content. Unless over is set, it refuses to replace what is
 	// there, with reason Exists.
 	put(ctx context.Context, to object.Location, row *index.Row, content []byte, over bool) error

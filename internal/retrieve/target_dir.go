@@ -167,7 +167,10 @@ func (f *Folder) leadsToFolder(p string) bool {
 
 func (f *Folder) fresh(context.Context) (bool, error) { return f.empty, nil }
 
-func (f *Folder) look(_ context.Context, to object.Location, row *index.Row) (presence, error) {
+// look reads a file that has the object's size and not its time.
+func (f *Folder) look(ctx context.Context, w *wanted, _ *RestoreOptions) (presence, error) {
+	to, row := w.to, &w.row
+	sum := newChecker(row)
 	info, err := f.root.Lstat(strings.TrimSuffix(to.Key, "/"))
 	if err == nil && info.Mode().IsRegular() {
 		f.sweep(to.Key, info)
@@ -183,17 +186,18 @@ func (f *Folder) look(_ context.Context, to object.Location, row *index.Row) (pr
 		return another, nil
 	case info.ModTime().Equal(row.LastModified):
 		return same, nil
+	case !sum.checks():
+		return another, nil
 	}
 	file, err := f.root.Open(to.Key)
 	if err != nil {
 		return nothing, f.explain(err, to, row)
 	}
 	defer file.Close()
-	sum := newChecker(row)
-	if _, err := io.Copy(sum, file); err != nil {
+	if _, err := io.Copy(sum, interruptible{ctx, file}); err != nil {
 		return nothing, f.explain(err, to, row)
 	}
-	if !sum.checks() || sum.check(to) != nil {
+	if sum.check(to) != nil {
 		return another, nil
 	}
 	return same, nil
@@ -227,6 +231,19 @@ func (f *Folder) stream(ctx context.Context, to object.Location, row *index.Row,
 		f.abandon(file, name)
 	}
 	return f.explain(err, to, row)
+}
+
+// interruptible is a file that ends when its reader's context does.
+type interruptible struct {
+	ctx  context.Context
+	file *os.File
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := context.Cause(i.ctx); err != nil {
+		return 0, err
+	}
+	return i.file.Read(p)
 }
 
 // fill writes a new file.

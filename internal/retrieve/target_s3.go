@@ -68,46 +68,6 @@ func (b *bucketTarget) fresh(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (b *bucketTarget) look(ctx context.Context, to object.Location, row *index.Row) (presence, error) {
-	attr, err := b.st.Head(ctx, object.At(to))
-	if fault.ReasonOf(err) == fault.NoSuchKey {
-		return nothing, nil
-	}
-	if err != nil {
-		return nothing, targetError(err)
-	}
-	if equal(row, attr) {
-		return same, nil
-	}
-	return another, nil
-}
-
-// targetError marks the error of a read of the target: nothing can be stored.
-func targetError(err error) error {
-	if err == nil || fault.ReasonOf(err) != "" {
-		return err
-	}
-	return &fault.Error{Kind: fault.Upload, Op: "look at the target", Err: err}
-}
-
-// equal compares what S3 says of an object with a row. Where their checksums
-// are of different kinds, an object of the same size that was stored after the
-// row's counts as it.
-func equal(row *index.Row, attr object.Attributes) bool {
-	sum, ok := attr.MD5()
-	switch {
-	case attr.Size != row.Size:
-		return false
-	case attr.ETag == row.Checksum:
-		return true
-	case attr.Checksum.Algorithm == "CRC64NVME" && row.CRC64NVME != "":
-		return attr.Checksum.Value == row.CRC64NVME
-	case ok && isMD5(row.Checksum):
-		return sum == row.Checksum
-	}
-	return attr.LastModified.After(row.LastModified)
-}
-
 // options are what the object is stored with: as it was.
 func (b *bucketTarget) options(row *index.Row, over bool) (store.PutOptions, error) {
 	opt := store.PutOptions{Metadata: row.Metadata, Tags: row.Tags, StorageClass: b.class, IfAbsent: !over}

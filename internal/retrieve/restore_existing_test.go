@@ -1,0 +1,140 @@
+package retrieve_test
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"s3bundler/internal/object"
+	"s3bundler/internal/retrieve"
+	"s3bundler/internal/sandbox"
+)
+
+const (
+	skip      = retrieve.Skip
+	overwrite = retrieve.Overwrite
+)
+
+// onlyExists fails the test unless just these keys are dead letters, because of
+// what is there.
+func (r restored) onlyExists(t *testing.T, keys ...string) {
+	t.Helper()
+	for key, reason := range r.letters {
+		if reason != retrieve.Exists {
+			t.Errorf("%q: %s", key, reason)
+		}
+	}
+	if got := slices.Sorted(maps.Keys(r.letters)); r.err != nil || !slices.Equal(got, keys) {
+		t.Errorf("dead letters %q, %v, want %q", got, r.err, keys)
+	}
+}
+
+// replaced plants over an object one that S3 knows no checksum of that an index
+// has: a multipart upload with CRC32.
+func (w *world) replaced(bucket, key string, p sandbox.Planted) {
+	w.t.Helper()
+	p.Checksum, p.PartSize = "CRC32", 5<<20
+	if _, _, err := w.server.Plant(bucket, key, p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Where no checksum of an object in the target can be held against the row's,
+// its content is.
+func TestOtherChecksums(t *testing.T) {
+	a, b := bytes.Repeat([]byte("A"), 6_000_000), bytes.Repeat([]byte("B"), 6_000_000)
+	at := object.Location{Bucket: "src1", Key: "k"}
+	for _, tt := range []struct {
+		how              retrieve.Existing
+		there            []byte
+		objects, skipped int64
+		letters          []string
+		after            []byte
+	}{
+		{skip, b, 0, 0, []string{"k"}, b},
+		{overwrite, b, 1, 0, nil, a},
+		{skip, a, 0, 1, nil, a},
+		{overwrite, a, 0, 1, nil, a},
+	} {
+		w := newWorld(t)
+		w.plant("k", sandbox.Planted{Body: a})
+		w.bundleWith(false, 1<<30)
+		w.replaced("src1", "k", sandbox.Planted{Body: tt.there})
+		r := w.restore(retrieve.ToSource(w.s3, ""), retrieve.RestoreOptions{Existing: tt.how}, "s3://dst/archive/")
+		r.onlyExists(t, tt.letters...)
+		if r.Objects != tt.objects || r.Skipped != tt.skipped {
+			t.Errorf("%s, %.1s there: %+v", tt.how, tt.there, r)
+		}
+		if got := w.get(at); !bytes.Equal(got, tt.after) {
+			t.Errorf("%s, %.1s there: there is %.1s", tt.how, tt.there, got)
+		}
+	}
+}
+
+// An archive without its index has no checksums: whether an object is there
+// already is told by its content in the archive.
+func TestWithoutChecksums(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		w := newWorld(t)
+		w.plant("a-small", sandbox.Planted{Body: []byte("small")})
+		w.plant("b-large", sandbox.Planted{Generated: &sandbox.Generated{Size: 9<<20 + 17, Seed: 1, Text: true}})
+		w.plant("c-small", sandbox.Planted{Body: []byte("again")})
+		at := w.bundleWith(compress, 1<<30)
+		check(t, w.s3.Delete(t.Context(), object.At(at)))
+		archive := strings.TrimSuffix(at.String(), ".index") + map[bool]string{false: ".tar", true: ".tar.gz"}[compress]
+		restore := func(how retrieve.Existing) restored {
+			return w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{Existing: how}, archive)
+		}
+		restore(skip).must(t, 3, 0)
+		for _, how := range []retrieve.Existing{skip, overwrite} {
+			w.server.ResetStats()
+			restore(how).must(t, 0, 3)
+			if n := w.server.Stats().Requests["PutObject"] + w.server.Stats().Requests["UploadPart"]; n > 0 {
+				t.Errorf("compressed %v, %s: wrote again", compress, how)
+			}
+		}
+		for _, key := range []string{"a-small", "b-large"} {
+			size := len(w.get(object.Location{Bucket: "back", Key: key}))
+			w.store(object.Location{Bucket: "back", Key: key}, bytes.Repeat([]byte("x"), size))
+		}
+		restore(skip).onlyExists(t, "a-small", "b-large")
+		restore(overwrite).must(t, 2, 1)
+		for _, key := range w.keys {
+			if !bytes.Equal(w.get(object.Location{Bucket: "back", Key: key}), w.get(object.Location{Bucket: "src1", Key: key})) {
+				t.Errorf("compressed %v: %s differs", compress, key)
+			}
+		}
+	}
+}
+
+// The row of a big object may have no checksum of its content: then that of its
+// copy counts, and at last its content.
+func TestBigObjectsWithoutChecksums(t *testing.T) {
+	const size = 6 << 20
+	w := newWorld(t)
+	w.plant("big", sandbox.Planted{Generated: &sandbox.Generated{Size: size, Seed: 1}, PartSize: 5 << 20, Checksum: "CRC32"})
+	w.bundle(false)
+	at := object.Location{Bucket: "back", Key: "big"}
+	restore := func(how retrieve.Existing) restored {
+		return w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{Existing: how}, "s3://dst/archive/")
+	}
+	restore(skip).must(t, 1, 0)
+	restore(skip).must(t, 0, 1)
+	restore(overwrite).must(t, 0, 1)
+	for _, checksum := range []string{"CRC32", "SHA256", "none"} {
+		plant := func(seed uint64) {
+			_, _, err := w.server.Plant("back", "big", sandbox.Planted{Generated: &sandbox.Generated{Size: size, Seed: seed}, PartSize: 3 << 20, Checksum: checksum})
+			check(t, err)
+		}
+		plant(1)
+		restore(skip).must(t, 0, 1)
+		plant(2)
+		restore(skip).onlyExists(t, "big")
+		restore(overwrite).must(t, 1, 0)
+		if !bytes.Equal(w.get(at), w.get(object.Location{Bucket: "src1", Key: "big"})) {
+			t.Errorf("%s: another object is there", checksum)
+		}
+	}
+}
