@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"s3bundler/internal/object"
 	"s3bundler/internal/retrieve"
 	"s3bundler/internal/sandbox"
@@ -136,5 +138,94 @@ func TestBigObjectsWithoutChecksums(t *testing.T) {
 		if !bytes.Equal(w.get(at), w.get(object.Location{Bucket: "src1", Key: "big"})) {
 			t.Errorf("%s: another object is there", checksum)
 		}
+	}
+}
+
+// The same content with other metadata is another object.
+func TestOtherMetadata(t *testing.T) {
+	planted := func() sandbox.Planted {
+		return sandbox.Planted{Body: []byte("content"), Metadata: map[string]string{"owner": "ada, grace", "unit": "50%"}, Tags: map[string]string{"team": "search", "a": "b"},
+			Headers: map[string]string{"Content-Type": "text/x-one", "Cache-Control": "no-store"}}
+	}
+	changes := map[string]func(*sandbox.Planted){
+		"metadata changed": func(p *sandbox.Planted) { p.Metadata["owner"] = "eve" },
+		"metadata missing": func(p *sandbox.Planted) { p.Metadata = nil },
+		"metadata more":    func(p *sandbox.Planted) { p.Metadata["more"] = "" },
+		"type":             func(p *sandbox.Planted) { p.Headers["Content-Type"] = "text/x-two" },
+		"header missing":   func(p *sandbox.Planted) { delete(p.Headers, "Cache-Control") },
+		"header more":      func(p *sandbox.Planted) { p.Headers["Content-Encoding"] = "gzip" },
+		"tag changed":      func(p *sandbox.Planted) { p.Tags["a"] = "c" },
+		"tags missing":     func(p *sandbox.Planted) { p.Tags = nil },
+		"class":            func(p *sandbox.Planted) { p.StorageClass = "STANDARD_IA" },
+	}
+	for _, maxSize := range []object.ByteSize{1 << 30, 3} { // in the archive, and as a big object beside it
+		w := newWorld(t)
+		var notSkipped []string
+		for _, key := range slices.Sorted(maps.Keys(changes)) {
+			w.plant(key, planted())
+			if key != "class" && !strings.HasPrefix(key, "tag") {
+				notSkipped = append(notSkipped, key)
+			}
+		}
+		w.plant("nothing", sandbox.Planted{Body: []byte("plain")})
+		w.bundleWith(false, maxSize)
+		restore := func(how retrieve.Existing) restored {
+			return w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{Existing: how}, "s3://dst/archive/")
+		}
+		n := len(w.keys)
+		restore(skip).must(t, n, 0)
+		restore(skip).must(t, 0, n)
+		restore(overwrite).must(t, 0, n)
+		for key, change := range changes {
+			p := planted()
+			change(&p)
+			_, _, err := w.server.Plant("back", key, p)
+			check(t, err)
+		}
+		// Tags are looked at only where an object may be replaced for them.
+		w.server.ResetStats()
+		r := restore(skip)
+		r.onlyExists(t, notSkipped...)
+		if r.first == nil || !strings.Contains(r.first.Error(), "other metadata") {
+			t.Errorf("the first error: %v", r.first)
+		}
+		if n := w.server.Stats().Requests["GetObjectTagging"]; n > 0 {
+			t.Errorf("%d requests for tags", n)
+		}
+		restore(overwrite).must(t, len(notSkipped)+2, n-len(notSkipped)-2)
+		for _, key := range w.keys {
+			want, got := w.kept(object.Location{Bucket: "src1", Key: key}), w.kept(object.Location{Bucket: "back", Key: key})
+			if want.Class = got.Class; key != "class" && got.Class != "" {
+				t.Errorf("%q is in class %s", key, got.Class)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%q (-source +restored):\n%s", key, d)
+			}
+		}
+		restore(overwrite).must(t, 0, n)
+
+		// Tags that may not be read are given again, and cost no dead letter.
+		w.server.AddFaults(sandbox.Rule{Operation: "GetObjectTagging", Bucket: "back", Fault: sandbox.Fault{Kind: sandbox.AccessDenied}})
+		restore(overwrite).must(t, n-1, 1)
+	}
+}
+
+// The original's indexes tell nothing of headers: an object that has some is
+// the same, and keeps them.
+func TestHeadersThatAreNotKnown(t *testing.T) {
+	w := newWorld(t)
+	w.original()
+	const index = "s3://dst/old/c3e7f3/src1/src1-export-2017-03-30T18-06Z-manifest.0.index"
+	w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{}, index).must(t, 8, 0)
+	const key = "logs/000/obj-000001.bin"
+	body := w.get(object.Location{Bucket: "back", Key: key})
+	for _, tt := range []struct {
+		owner            string
+		objects, skipped int
+	}{{"ada,grace", 0, 8}, {"eve", 1, 7}} {
+		_, _, err := w.server.Plant("back", key, sandbox.Planted{Body: body, Tags: map[string]string{"team": "search"},
+			Metadata: map[string]string{"note": "a, b, and c", "owner": tt.owner}, Headers: map[string]string{"Content-Type": "text/plain"}})
+		check(t, err)
+		w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{Existing: overwrite}, index).must(t, tt.objects, tt.skipped)
 	}
 }

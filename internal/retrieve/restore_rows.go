@@ -158,7 +158,11 @@ func (r *Restorer) settled(ctx context.Context, w *wanted) bool {
 	case r.opt.Existing == Overwrite:
 		return false
 	}
-	r.letter(ctx, &w.row, refuse(Exists, r.to.name(w.to), errExists))
+	err := errExists
+	if w.found == unlike {
+		err = errUnlike
+	}
+	r.letter(ctx, &w.row, refuse(Exists, r.to.name(w.to), err))
 	return true
 }
 

@@ -27,6 +27,8 @@ const (
 	nothing presence = iota
 	same             // the object, restored before
 	another
+	// unlike is the object's content with other metadata, headers or tags.
+	unlike
 	// undecided is an object of the same size, where the row has no checksum:
 	// only the content in the archive tells whether it is the same.
 	undecided

@@ -138,6 +138,9 @@ func (b *bucketTarget) explain(err error, to object.Location, row *index.Row) er
 	return fault.As(fault.Upload, err)
 }
 
-var errExists = errors.New("another object is there: give --existing overwrite to replace it")
+var (
+	errExists = errors.New("another object is there: give --existing overwrite to replace it")
+	errUnlike = errors.New("an object with the same content but other metadata or headers is there: give --existing overwrite to replace it")
+)
 
 func (b *bucketTarget) name(to object.Location) string { return to.String() }

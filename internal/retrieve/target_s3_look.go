@@ -1,8 +1,11 @@
 package retrieve
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
+	"strings"
 
 	"s3bundler/internal/fault"
 	"s3bundler/internal/fetch"
@@ -12,7 +15,7 @@ import (
 
 // look asks for the attributes of what is there, and reads it only where they
 // have no checksum of the row's kinds.
-func (b *bucketTarget) look(ctx context.Context, w *wanted, _ *RestoreOptions) (presence, error) {
+func (b *bucketTarget) look(ctx context.Context, w *wanted, opt *RestoreOptions) (presence, error) {
 	attr, err := b.st.Head(ctx, object.At(w.to))
 	found := nothing
 	if err == nil {
@@ -27,7 +30,18 @@ func (b *bucketTarget) look(ctx context.Context, w *wanted, _ *RestoreOptions) (
 	if err != nil {
 		return nothing, targetError(err)
 	}
-	return found, nil
+	if found != same {
+		return found, nil
+	}
+	if alike(&w.row, attr) {
+		if opt.Existing != Overwrite {
+			return same, nil
+		}
+		if ok, err := b.tagged(ctx, w, attr); ok || err != nil {
+			return same, targetError(err)
+		}
+	}
+	return unlike, nil
 }
 
 // targetError marks the error of a read of the target: nothing can be stored.
@@ -86,4 +100,42 @@ func (b *bucketTarget) sum(ctx context.Context, w *wanted, attr object.Attribute
 		return another, attr, nil
 	}
 	return same, attr, nil
+}
+
+// alike reports whether an object has the user metadata and the headers that
+// the row would give it, as far as the row tells: an archive without an index
+// knows of neither, and the original's indexes of no headers. What class an
+// object lies in makes it no other.
+func alike(row *index.Row, attr object.Attributes) bool {
+	headers := slices.DeleteFunc(slices.Clone(row.Headers), func(p object.Pair) bool { return p.Name == index.StorageClassHeader })
+	return (row.Checksum == "" || sameHeaders(row.Metadata, attr.Metadata)) && (len(headers) == 0 || sameHeaders(headers, attr.Headers))
+}
+
+// sameHeaders compares headers as HTTP carries them: in any order, their names in
+// any case, without blanks around a value.
+func sameHeaders(a, b []object.Pair) bool {
+	return slices.Equal(carried(a), carried(b))
+}
+
+func carried(pairs []object.Pair) []object.Pair {
+	out := make([]object.Pair, 0, len(pairs))
+	for _, p := range pairs {
+		out = append(out, object.Pair{Name: strings.ToLower(p.Name), Value: strings.Trim(p.Value, " \t")})
+	}
+	slices.SortFunc(out, func(a, b object.Pair) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// tagged reports whether an object has the row's tags. It asks only where there
+// are some. Tags that may not be read are not known to be those.
+func (b *bucketTarget) tagged(ctx context.Context, w *wanted, attr object.Attributes) (bool, error) {
+	if w.row.Checksum == "" || len(w.row.Tags) == 0 && attr.TagCount == 0 {
+		return true, nil
+	}
+	tags, err := b.st.Tags(ctx, object.At(w.to))
+	if fault.ReasonOf(err) == fault.AccessDenied {
+		return false, nil
+	}
+	byKey := func(a, b object.Tag) int { return cmp.Compare(a.Key, b.Key) }
+	return slices.Equal(slices.SortedFunc(slices.Values(tags), byKey), slices.SortedFunc(slices.Values(w.row.Tags), byKey)), err
 }
