@@ -28,10 +28,11 @@ object is checked against the checksum in its index before it appears.
 
 An object that is where it belongs is passed over, so the same command goes on
 where it was stopped: in a bucket, one with the content, the user metadata and
-the content headers that its index tells; with --existing overwrite also the
-tags, which takes a request for each object that has some. What cannot be
-restored stands in the dead-letter file, with the reason, and the command
-exits 5.
+the content headers that its index tells; in a folder, one with the size and the
+time. With --existing overwrite it must have the tags, too, which takes a
+request for each object that has some, and a file is read and held against the
+index's checksum. What cannot be restored stands in the dead-letter file, with
+the reason, and the command exits 5.
 
 To a folder nothing is written outside of it, nor over another object of the
 run. A key that is no path there (it climbs out, begins with a slash, is both a

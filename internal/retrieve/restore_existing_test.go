@@ -3,12 +3,16 @@ package retrieve_test
 import (
 	"bytes"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"s3bundler/internal/fault"
 	"s3bundler/internal/object"
 	"s3bundler/internal/retrieve"
 	"s3bundler/internal/sandbox"
@@ -227,5 +231,33 @@ func TestHeadersThatAreNotKnown(t *testing.T) {
 			Metadata: map[string]string{"note": "a, b, and c", "owner": tt.owner}, Headers: map[string]string{"Content-Type": "text/plain"}})
 		check(t, err)
 		w.restore(toBucket(w, "s3://back"), retrieve.RestoreOptions{Existing: overwrite}, index).must(t, tt.objects, tt.skipped)
+	}
+}
+
+// A file that has the size and the time of an object may still be damaged: it
+// is found to be where it could be replaced.
+func TestDamagedFiles(t *testing.T) {
+	w := newWorld(t)
+	for _, key := range []string{"a", "b"} {
+		w.plant(key, sandbox.Planted{Body: []byte("content of " + key)})
+	}
+	w.bundle(false)
+	dir := t.TempDir()
+	restore := func(opt retrieve.RestoreOptions) restored {
+		return w.restore(toFolder(t, dir, false), opt, "s3://dst/archive/")
+	}
+	restore(retrieve.RestoreOptions{}).must(t, 2, 0)
+	path := filepath.Join(dir, "a")
+	check(t, os.WriteFile(path, []byte("CONTENT OF A"), 0o666))
+	check(t, os.Chtimes(path, time.Time{}, when))
+	restore(retrieve.RestoreOptions{Existing: skip}).must(t, 0, 2)
+	restore(retrieve.RestoreOptions{Existing: overwrite, NoCheck: true}).must(t, 0, 2)
+	restore(retrieve.RestoreOptions{Existing: overwrite}).must(t, 1, 1)
+	if got, _ := os.ReadFile(path); string(got) != "content of a" {
+		t.Errorf("it is %q", got)
+	}
+	restore(retrieve.RestoreOptions{Existing: overwrite}).must(t, 0, 2)
+	if r := restore(retrieve.RestoreOptions{Existing: retrieve.Refuse}); len(r.letters) != 2 || r.letters["a"] != fault.Reason("Exists") {
+		t.Errorf("refused: %+v", r)
 	}
 }

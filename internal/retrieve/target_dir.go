@@ -167,8 +167,9 @@ func (f *Folder) leadsToFolder(p string) bool {
 
 func (f *Folder) fresh(context.Context) (bool, error) { return f.empty, nil }
 
-// look reads a file that has the object's size and not its time.
-func (f *Folder) look(ctx context.Context, w *wanted, _ *RestoreOptions) (presence, error) {
+// look reads a file that has not the object's time; and any of its size where
+// it could be replaced, so that a damaged one is.
+func (f *Folder) look(ctx context.Context, w *wanted, opt *RestoreOptions) (presence, error) {
 	to, row := w.to, &w.row
 	sum := newChecker(row)
 	info, err := f.root.Lstat(strings.TrimSuffix(to.Key, "/"))
@@ -184,7 +185,7 @@ func (f *Folder) look(ctx context.Context, w *wanted, _ *RestoreOptions) (presen
 		return same, nil
 	case !info.Mode().IsRegular() || info.Size() != row.Size:
 		return another, nil
-	case info.ModTime().Equal(row.LastModified):
+	case info.ModTime().Equal(row.LastModified) && (opt.Existing != Overwrite || opt.NoCheck || !sum.checks()):
 		return same, nil
 	case !sum.checks():
 		return another, nil
