@@ -45,6 +45,7 @@ func ToFolder(dir string, escape bool) (*Folder, error) {
 		return nil, fault.New(fault.Write, "restore to", dir, err, "")
 	}
 	f := &Folder{dir: dir, root: root, naming: newNaming(escape), files: newTaken(), dirs: map[string]struct{}{}}
+	f.files.content = true
 	if err := f.inspect(); err != nil {
 		root.Close()
 		return nil, fault.New(fault.Write, "restore to", dir, err, "")

@@ -124,6 +124,39 @@ func TestDuplicates(t *testing.T) {
 	w.restore(toBucket(w, "s3://back/v2/"), retrieve.RestoreOptions{Filter: retrieve.Filter{VersionID: "v2"}}, "s3://dst/v.index").must(t, 1, 0)
 }
 
+// What two archives tell differently of one key is not left out without a word,
+// though its bytes are the same; but a folder keeps nothing else.
+func TestDuplicatesWithOtherMetadata(t *testing.T) {
+	w := newWorld(t)
+	w.store(object.Location{Bucket: "dst", Key: "v.tar"}, []byte("0"))
+	row := func(version, metadata, tags, headers string) string {
+		return "a,k,1,,\"cfcd208495d565ef66e7dff9f98764da\"," + metadata + "," + tags + ",0,0,,," + version + "," + headers + "\n"
+	}
+	first := row("v1", "owner=ada", "Key=team;Value=search", "Content-Type=text/x-one")
+	for name, tt := range map[string]struct {
+		second string
+		reason fault.Reason
+	}{
+		"all the same": {row("v2", "owner=ada", "Key=team;Value=search", "Content-Type=text/x-one"), ""},
+		"class":        {row("v2", "owner=ada", "Key=team;Value=search", "Content-Type=text/x-one;X-Amz-Storage-Class=STANDARD_IA"), ""},
+		"metadata":     {row("v2", "owner=eve", "Key=team;Value=search", "Content-Type=text/x-one"), retrieve.Duplicate},
+		"type":         {row("v2", "owner=ada", "Key=team;Value=search", "Content-Type=text/x-two"), retrieve.Duplicate},
+		"tags":         {row("v2", "owner=ada", "", "Content-Type=text/x-one"), retrieve.Duplicate},
+		"header":       {row("v2", "", "Key=team;Value=search", "Content-Type=text/x-one;owner=ada"), retrieve.Duplicate},
+	} {
+		w.store(object.Location{Bucket: "dst", Key: "v.index"}, []byte(first+tt.second))
+		skipped := 0
+		if tt.reason == "" {
+			skipped = 1
+		}
+		r := w.restore(toBucket(w, "s3://back/"+name+"/"), retrieve.RestoreOptions{}, "s3://dst/v.index")
+		if r.err != nil || r.Objects != 1 || int(r.Skipped) != skipped || r.letters["k"] != tt.reason {
+			t.Errorf("%s: %+v", name, r)
+		}
+		w.restore(toFolder(t, t.TempDir(), false), retrieve.RestoreOptions{}, "s3://dst/v.index").must(t, 1, 1)
+	}
+}
+
 func TestFolderRefusals(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o666))
