@@ -32,6 +32,7 @@ type Folder struct {
 
 	files taken
 	dirs  map[string]struct{} // known to be folders, or to become some
+	links map[string]string   // known to lead to one, which is another's path
 }
 
 // ToFolder opens dir, which is made if it is not there. escape maps keys that
@@ -44,7 +45,7 @@ func ToFolder(dir string, escape bool) (*Folder, error) {
 	if err != nil {
 		return nil, fault.New(fault.Write, "restore to", dir, err, "")
 	}
-	f := &Folder{dir: dir, root: root, naming: newNaming(escape), files: newTaken(), dirs: map[string]struct{}{}}
+	f := &Folder{dir: dir, root: root, naming: newNaming(escape), files: newTaken(), dirs: map[string]struct{}{}, links: map[string]string{}}
 	f.files.content = true
 	if err := f.inspect(); err != nil {
 		root.Close()
@@ -117,53 +118,6 @@ func (f *Folder) place(row *index.Row, key string) (object.Location, error) {
 		return object.Location{}, refuse(Duplicate, f.at(p), err)
 	}
 	return object.Location{Key: p}, nil
-}
-
-// folders makes sure that no file is where the folders of a path must be, and
-// returns the path, changed where it must be and may. What ends in a slash is a
-// folder itself.
-func (f *Folder) folders(p string, row *index.Row) (string, error) {
-	for i := 0; i < len(p); i++ {
-		if p[i] != '/' {
-			continue
-		}
-		d := p[:i]
-		if _, ok := f.dirs[f.fold(d)]; ok {
-			continue
-		}
-		if f.isFile(d) {
-			if !f.naming.escape {
-				return "", refuse(BadName, f.at(d), fmt.Errorf("a file is there, where a folder would have to be: give --escape"))
-			}
-			d = path.Join(path.Dir(d), apart(path.Base(d), d+"/"))
-			p = d + p[i:]
-			i = len(d)
-		}
-		f.dirs[f.fold(d)] = struct{}{}
-	}
-	return p, nil
-}
-
-func (f *Folder) isFile(p string) bool {
-	if f.files.has(f.fold(p)) {
-		return true
-	}
-	info, err := f.root.Lstat(p)
-	return err == nil && !info.IsDir() && !f.leadsToFolder(p)
-}
-
-func (f *Folder) isFolder(p string) bool {
-	if _, ok := f.dirs[f.fold(p)]; ok {
-		return true
-	}
-	info, err := f.root.Lstat(p)
-	return err == nil && info.IsDir()
-}
-
-// leadsToFolder reports whether p is a link to a folder inside the root.
-func (f *Folder) leadsToFolder(p string) bool {
-	info, err := f.root.Stat(p)
-	return err == nil && info.IsDir()
 }
 
 func (f *Folder) fresh(context.Context) (bool, error) { return f.empty, nil }

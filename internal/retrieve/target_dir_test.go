@@ -157,6 +157,69 @@ func TestDuplicatesWithOtherMetadata(t *testing.T) {
 	}
 }
 
+// A link inside of the folder gives a file a second name; no object goes over
+// another by it.
+func TestLinksInside(t *testing.T) {
+	for name, tt := range map[string]struct {
+		links     map[string]string // made in a folder that has other and other/deep
+		first     string
+		second    string
+		is        fault.Reason // of the second
+		elsewhere string       // where the second goes, without a reason
+	}{
+		"folder":          {map[string]string{"link": "other"}, "link/x", "other/x", retrieve.Duplicate, ""},
+		"other order":     {map[string]string{"link": "other"}, "other/x", "link/x", retrieve.Duplicate, ""},
+		"link to link":    {map[string]string{"link": "there", "there": "other/./deep/.."}, "other/x", "link/x", retrieve.Duplicate, ""},
+		"the folder":      {map[string]string{"other/link": ".."}, "x", "other/link/x", retrieve.Duplicate, ""},
+		"deep in it":      {map[string]string{"link": "."}, "other/link/x", "link/other/link/x", retrieve.Duplicate, ""},
+		"through the two": {map[string]string{"other/link": "..", "link": "other/deep"}, "other/link/link/x", "link/x", retrieve.Duplicate, ""},
+		"to come":         {map[string]string{"link": "new"}, "new/x", "link/x", retrieve.Duplicate, ""},
+		"another file":    {map[string]string{"link": "other"}, "link/x", "other/y", "", "other/y"},
+		"below":           {map[string]string{"link": "other"}, "other/y", "link/deep/x", "", "other/deep/x"},
+		"nowhere":         {map[string]string{"link": "none"}, "other/x", "link/x", retrieve.BadName, ""},
+		"in a circle":     {map[string]string{"link": "link"}, "other/x", "link/x", retrieve.BadName, ""},
+		"outside":         {map[string]string{"link": "other/../.."}, "other/x", "link/x", retrieve.BadName, ""},
+		"marker":          {map[string]string{"link": "other"}, "other/x", "link/", "", ""},
+		"marker of all":   {map[string]string{"link": "."}, "other/x", "link/", "", ""},
+	} {
+		for _, existing := range []retrieve.Existing{retrieve.Skip, retrieve.Overwrite} {
+			w := newWorld(t)
+			for _, key := range []string{tt.first, tt.second} {
+				body := []byte("content of " + key)
+				if strings.HasSuffix(key, "/") {
+					body = nil
+				}
+				w.plant(key, sandbox.Planted{Body: body})
+			}
+			w.bundle(false)
+			dir := t.TempDir()
+			check(t, os.MkdirAll(filepath.Join(dir, "other", "deep"), 0o777))
+			for link, to := range tt.links {
+				check(t, os.Symlink(to, filepath.Join(dir, link)))
+			}
+			for round := range 2 {
+				r := w.restore(toFolder(t, dir, false), retrieve.RestoreOptions{Existing: existing}, "s3://dst/archive/")
+				if r.err != nil || r.letters[tt.first] != "" || r.letters[tt.second] != tt.is || round == 1 && r.Objects > 0 {
+					t.Errorf("%s, %s, round %d: %+v", name, existing, round, r)
+				}
+			}
+			if got, err := os.ReadFile(filepath.Join(dir, tt.first)); string(got) != "content of "+tt.first {
+				t.Errorf("%s, %s: %s has %q, %v", name, existing, tt.first, got, err)
+			}
+			if tt.elsewhere != "" {
+				if got, err := os.ReadFile(filepath.Join(dir, tt.elsewhere)); string(got) != "content of "+tt.second {
+					t.Errorf("%s, %s: %s has %q, %v", name, existing, tt.elsewhere, got, err)
+				}
+			}
+			for link := range tt.links {
+				if info, err := os.Lstat(filepath.Join(dir, link)); err != nil || info.Mode()&os.ModeSymlink == 0 {
+					t.Errorf("%s, %s: the link %s is gone: %v", name, existing, link, err)
+				}
+			}
+		}
+	}
+}
+
 func TestFolderRefusals(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o666))
