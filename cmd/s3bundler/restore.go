@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func newRestore() *cobra.Command {
 	fs.BoolVar(&o.escape, "escape", false, "to a folder: write keys that are no paths under names made from them")
 	fs.StringVar(&o.class, "storage-class", "", "to a bucket: give all objects this storage `CLASS` instead of their own")
 	fs.StringVar(&o.catalog, "catalog", "", "read only the indexes that hold what is chosen, as the catalogue in this `FILE` tells; it is brought up to date before")
-	fs.StringVar(&o.letters, "dlq", "restore.dlq", "write what was not restored, and why, to this `FILE`")
+	fs.StringVar(&o.letters, "dlq", "restore.dlq", "write what was not restored, and why, to this `FILE`; a run that restores all empties it")
 	fs.Var(&o.Memory, "memory", "hold so much of objects in memory")
 	o.addKeys(fs)
 	o.choosing.add(fs)
@@ -196,7 +197,8 @@ func (o *restoring) run(cmd *cobra.Command, ps []object.Location) error {
 	})
 	result, err := r.Run(cmd.Context(), sources)
 	stop()
-	err = errors.Join(err, letters.close(), close())
+	complete := err == nil && incomplete == nil && result.Failed+result.BadRows == 0
+	err = errors.Join(err, letters.close(complete), close())
 	if err == nil || result.Objects+result.Skipped > 0 {
 		con.Summarize(summaryOf(result, time.Since(began)))
 	}
@@ -265,8 +267,9 @@ func unrestored(r retrieve.Restored, file string, first error) error {
 	return fault.New(kind, "restore", "", errors.New(strings.Join(missing, ", ")), "mend what the log says, and run the same command again: it goes on with them")
 }
 
-// letterFile is the dead-letter file, made when there is a first one. One of
-// an earlier run is replaced, or emptied if this run has none.
+// letterFile is the dead-letter file, made when there is a first one. That of
+// an earlier run is replaced then, and emptied by a run that had none and got to
+// its end; any other leaves it.
 type letterFile struct {
 	name string
 	file *os.File
@@ -274,13 +277,19 @@ type letterFile struct {
 }
 
 // try finds out at once, not hours later, whether the file can be written.
+// Other runs may do the same.
 func (l *letterFile) try() error {
-	_, missing := os.Lstat(l.name)
-	f, err := os.OpenFile(l.name, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := os.OpenFile(l.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	made := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		if f, err = os.OpenFile(l.name, os.O_WRONLY, 0); errors.Is(err, fs.ErrNotExist) {
+			return nil // another run had made it, to try, and removed it
+		}
+	}
 	if err == nil {
 		err = f.Close()
 	}
-	if err == nil && missing != nil {
+	if made && err == nil {
 		err = os.Remove(l.name)
 	}
 	return l.failed(err)
@@ -306,12 +315,20 @@ func (l *letterFile) add(d index.DeadLetter) error {
 	return l.failed(err)
 }
 
-func (l *letterFile) close() error {
+// close ends the file; complete says that the run has restored all it was to.
+func (l *letterFile) close(complete bool) error {
 	if l.file != nil {
 		return l.failed(l.file.Close())
 	}
-	if info, err := os.Stat(l.name); err == nil && info.Mode().IsRegular() {
-		return l.failed(os.Truncate(l.name, 0))
+	if !complete {
+		return nil
 	}
-	return nil
+	info, err := os.Stat(l.name)
+	if err == nil && info.Mode().IsRegular() {
+		err = os.Truncate(l.name, 0)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return l.failed(err)
 }

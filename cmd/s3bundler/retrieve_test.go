@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -223,6 +224,76 @@ func TestRestoreCommand(t *testing.T) {
 	}
 	if r := run(t, s.URL(), "restore", index, "--to-source", "--dlq", dlq); r.exit != 0 || !strings.Contains(r.stderr, "3 skipped objects") {
 		t.Errorf("to the source: exit %d\n%s", r.exit, r.stderr)
+	}
+}
+
+// The dead letters of an earlier run stay until another has got to its end, or
+// has one of its own.
+func TestDeadLettersOfAnEarlierRun(t *testing.T) {
+	s, index := archived(t)
+	if err := s.CreateBucket("back", sandbox.BucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const before = "src,gone,1,,NoSuchKey\n"
+	dlq := filepath.Join(t.TempDir(), "restore.dlq")
+	for _, tt := range []struct {
+		args string
+		exit int
+		want string
+	}{
+		{index + " --to s3://none/", 4, before},
+		{"s3://none/archive/ --to s3://back/", 5, before},
+		{"s3://dst/none.index --to s3://back/", 5, before},
+		{index + " s3://dst/none.index --to s3://back/", 5, before},
+		{index + " --to s3://back/", 0, ""},
+		{index + " --to s3://back/ --existing refuse --key b", 5, "src,b,0,2026-11-23 11:36:13+00:00,Exists\n"},
+	} {
+		if err := os.WriteFile(dlq, []byte(before), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, s.URL(), append(strings.Fields("restore "+tt.args), "--dlq", dlq)...)
+		if got, err := os.ReadFile(dlq); r.exit != tt.exit || string(got) != tt.want {
+			t.Errorf("%s: exit %d, dead letters %q, %v, want exit %d and %q\n%s", tt.args, r.exit, got, err, tt.exit, tt.want, r.stderr)
+		}
+	}
+}
+
+// Two restores of the same archive to the same folder at the same time do no
+// harm to each other.
+func TestRestoresAtTheSameTime(t *testing.T) {
+	s := startServer(t)
+	const n = 300
+	var rows []string
+	for i := range n {
+		key := fmt.Sprintf("d%d/o%04d", i%20, i)
+		plant(t, s, "src", key, sandbox.Planted{Body: bytes.Repeat([]byte{byte(i)}, 5000)})
+		rows = append(rows, fmt.Sprintf("src,%s,5000", key))
+	}
+	plant(t, s, "dst", "manifests/m.0.index", manifestOf(rows...))
+	if r := run(t, s.URL(), "-m", "s3://dst/manifests/m.0.index", "-b", "dst", "-p", "archive"); r.exit != 0 {
+		t.Fatalf("exit %d:\n%s", r.exit, r.stderr)
+	}
+	for _, existing := range []string{"skip", "overwrite"} {
+		dir := t.TempDir()
+		var runs sync.WaitGroup
+		for range 3 {
+			runs.Go(func() {
+				r := run(t, s.URL(), "restore", "s3://dst/archive/", "--to", filepath.Join(dir, "to"), "--existing", existing, "--dlq", filepath.Join(dir, "restore.dlq"))
+				if r.exit != 0 {
+					t.Errorf("exit %d:\n%s", r.exit, r.stderr)
+				}
+			})
+		}
+		runs.Wait()
+		for i := range n {
+			path := filepath.Join(dir, "to", fmt.Sprintf("d%d/o%04d", i%20, i))
+			if got, err := os.ReadFile(path); !bytes.Equal(got, bytes.Repeat([]byte{byte(i)}, 5000)) {
+				t.Errorf("%s has %d bytes, %v", path, len(got), err)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "to", "*", ".s3bundler-*")); len(left) > 0 {
+			t.Errorf("left over: %q", left)
+		}
 	}
 }
 
