@@ -68,7 +68,7 @@ func noETag(c call, etag *string) error {
 func noProof(c call, lacks string) error {
 	f := &fault.Error{
 		Kind: c.kind, Op: c.op, Where: c.where, Transient: true, Err: errors.New("the answer has no " + lacks),
-		Hint: "it is not S3 that answers: check --endpoint-url and proxies",
+		Hint: strangerHint(c.service),
 	}
 	if c.object {
 		f.Reason = fault.Retry

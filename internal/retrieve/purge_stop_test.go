@@ -54,7 +54,8 @@ func TestPurgeStopped(t *testing.T) {
 	}
 	got := w.purge(w.s3, retrieve.PurgeOptions{Delete: true}, at.String())
 	for _, key := range left {
-		if got[key] != retrieve.Deleted {
+		// S3 may do what it was asked before the end after it was listed.
+		if late := got[key] == retrieve.Gone && !s.done(key); got[key] != retrieve.Deleted && !late {
 			t.Errorf("again: %s is %s", key, got[key])
 		}
 	}
