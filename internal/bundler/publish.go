@@ -33,8 +33,9 @@ type published struct {
 	done bool
 }
 
-// look finds what an earlier run, or another worker, has left. What objects
-// were purged for is not made again: it may be all that is left of them.
+// look finds what an earlier run, or another worker, has left. An archive whose
+// objects are purged, or were, is not made again: it may be all that is left of
+// them. The log is there before the first is deleted.
 func (w *bundle) look(ctx context.Context) (published, error) {
 	p, err := w.survey(ctx)
 	if err != nil || p.done || p.archiveETag == "" && p.indexETag == "" {
@@ -45,9 +46,9 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	case err != nil || log.ETag == "":
 	case p.whole:
 		p.done = true
-		w.log.Error("the dead-letter index of "+w.manifest.String()+" is gone, and is not made again: objects of the archive were purged", "log", layout.PurgeLog(w.result.Index).String())
+		w.log.Error("the dead-letter index of "+w.manifest.String()+" is gone, and is not made again: the objects of the archive were purged", "log", layout.PurgeLog(w.result.Index).String())
 	default:
-		err = kept(w.result.Index, layout.PurgeLog(w.result.Index).String()+" lists objects that were purged because that archive has them")
+		err = kept(w.result.Index, layout.PurgeLog(w.result.Index).String()+" is the log of a purge, which deletes objects because that archive has them")
 	}
 	return p, err
 }
