@@ -72,6 +72,16 @@ func (e *apiError) Error() string {
 // Unwrap gives the SDK's error, or a sentinel of package store.
 func (e *apiError) Unwrap() error { return e.cause }
 
+// stranger is the error of an answer, one of success even, that is not what the
+// service gives: it may be that of something in between, and proves nothing.
+func (c call) stranger(why string) *fault.Error {
+	f := &fault.Error{Kind: c.kind, Op: c.op, Where: c.where, Transient: true, Err: errors.New(why), Hint: strangerHint(c.service)}
+	if c.object {
+		f.Reason = fault.Retry
+	}
+	return f
+}
+
 // fail makes of err, which a client returned for c, the error that this
 // package returns. The end of ctx is returned as its cause.
 func fail(ctx context.Context, c call, err error) error {

@@ -23,9 +23,6 @@ import (
 // the S3 User Guide.
 const maxParts = 10_000
 
-// maxKey is the length of the longest key, in bytes.
-const maxKey = 1024
-
 // copiesAtOnce is how many parts of one copy S3 is asked to copy at a time.
 // The bytes do not pass through here.
 const copiesAtOnce = 16
@@ -199,7 +196,7 @@ func overlay(under, top []object.Pair) []object.Pair {
 // for both; reading a byte of the source tells.
 func (s *S3) whoseFault(ctx context.Context, src object.Object, opt store.PutOptions, err error) error {
 	var f *fault.Error
-	if codeOf(err) == "KeyTooLongError" && errors.As(err, &f) && len(src.Key) <= maxKey {
+	if codeOf(err) == "KeyTooLongError" && errors.As(err, &f) && len(src.Key) <= object.MaxKey {
 		f.Reason, f.Hint = fault.BadRow, "the destination's key is longer than 1,024 bytes: shorten the prefix"
 		return err
 	}

@@ -217,12 +217,8 @@ func accept(ctx context.Context, res *http.Response, o object.Object, r store.Ra
 // none, but a proxy that ignores Range does: that is worth another attempt, and
 // in the end costs this object and no other.
 func otherRange(o object.Object, r store.Range, res *http.Response) error {
-	return &fault.Error{
-		Kind: fault.Download, Reason: fault.Retry, Op: "GetObject", Where: o.Location().String(),
-		Err: fmt.Errorf("asked for %s, got status %d with Content-Range %q",
-			rangeHeader(r), res.StatusCode, first(res.Header, "Content-Range")),
-		Hint: strangerHint("s3"),
-	}
+	return read("GetObject", "", o.Location()).stranger(fmt.Sprintf("asked for %s, got status %d with Content-Range %q",
+		rangeHeader(r), res.StatusCode, first(res.Header, "Content-Range")))
 }
 
 // notS3 finds answers that S3 does not give: those of a proxy, or of a page
@@ -237,15 +233,7 @@ func notS3(op string, o object.Object, a object.Attributes) error {
 	default:
 		return nil
 	}
-	return stranger(op, o, lacks)
-}
-
-// stranger is the error of an answer that lacks what S3's never does.
-func stranger(op string, o object.Object, lacks string) error {
-	return &fault.Error{
-		Kind: fault.Download, Reason: fault.Retry, Op: op, Where: o.Location().String(), Err: errors.New("the answer has " + lacks),
-		Hint: strangerHint("s3"),
-	}
+	return read(op, "", o.Location()).stranger("the answer has " + lacks)
 }
 
 // learn takes the skew of this machine's clock from S3's. It reports whether

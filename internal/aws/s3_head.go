@@ -77,7 +77,7 @@ func (s *S3) Tags(ctx context.Context, o object.Object) ([]object.Tag, error) {
 		return nil, err
 	}
 	if out.TagSet == nil { // S3 has one also where there are no tags
-		return nil, stranger(c.op, o, "no tag set")
+		return nil, c.stranger("the answer has no tag set")
 	}
 	tags := make([]object.Tag, len(out.TagSet))
 	for i, t := range out.TagSet {

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 
@@ -62,9 +61,9 @@ func (s *S3) List(ctx context.Context, prefix object.Location) iter.Seq2[object.
 // says in a list whose it is, and nearly every one whether it is complete.
 func notList(c call, out *s3.ListObjectsV2Output, why string) error {
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	return &fault.Error{
-		Kind: c.kind, Transient: true, Op: c.op, Where: c.where, RequestID: requestID, Err: errors.New(why), Hint: strangerHint(c.service),
-	}
+	f := c.stranger(why)
+	f.RequestID = requestID
+	return f
 }
 
 // circle finds out, keeping one token, that a list comes back to a page it had:

@@ -3,8 +3,6 @@ package aws
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,7 +28,7 @@ const crcName = "CRC64NVME"
 // first attempt at a small one does without the SDK's client, as Open does.
 func (s *S3) Put(ctx context.Context, l object.Location, body []byte, opt store.PutOptions) (store.Stored, error) {
 	c := write("PutObject", "", l)
-	sum := encodeCRC(crc64nvme.Checksum(body))
+	sum := object.CRC64NVME(crc64nvme.Checksum(body)).Value
 	if len(body) <= ownPut {
 		h, err := s.putOwn(ctx, put{to: l, body: body, sum: sum, opt: opt})
 		if err == nil {
@@ -60,20 +58,7 @@ func noETag(c call, etag *string) error {
 	if strings.Trim(awssdk.ToString(etag), `"`) != "" {
 		return nil
 	}
-	return noProof(c, "ETag")
-}
-
-// noProof is the error of an answer of success that lacks what S3's has: it may
-// be that of something in between, and proves nothing.
-func noProof(c call, lacks string) error {
-	f := &fault.Error{
-		Kind: c.kind, Op: c.op, Where: c.where, Transient: true, Err: errors.New("the answer has no " + lacks),
-		Hint: strangerHint(c.service),
-	}
-	if c.object {
-		f.Reason = fault.Retry
-	}
-	return f
+	return c.stranger("the answer has no ETag")
 }
 
 // stored makes the answer of an upload, and checks it.
@@ -93,13 +78,6 @@ func stored(c call, size int64, sum string, etag, version, crc *string) (store.S
 		st.Checksum = object.Checksum{Algorithm: crcName, Value: *crc}
 	}
 	return st, nil
-}
-
-// encodeCRC writes a checksum as S3 does: base64 of its big-endian bytes.
-func encodeCRC(sum uint64) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], sum)
-	return base64.StdEncoding.EncodeToString(b[:])
 }
 
 // exists turns a failed condition of an upload into what it means.

@@ -54,7 +54,7 @@ func (s *S3) Upload(ctx context.Context, l object.Location, content io.Reader, o
 		}
 		return store.Stored{}, err
 	}
-	return stored(c, u.content.n, encodeCRC(u.content.sum.Sum64()), out.ETag, out.VersionID, out.ChecksumCRC64NVME)
+	return stored(c, u.content.n, object.CRC64NVME(u.content.sum.Sum64()).Value, out.ETag, out.VersionID, out.ChecksumCRC64NVME)
 }
 
 // uploader is the client that the upload manager uses. It knows what the
@@ -108,7 +108,7 @@ func (u *uploader) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteM
 		}
 	}
 	l := object.Location{Bucket: *in.Bucket, Key: *in.Key}
-	sum := object.Checksum{Algorithm: crcName, Value: encodeCRC(u.content.sum.Sum64())}
+	sum := object.CRC64NVME(u.content.sum.Sum64())
 	st, err := u.complete(ctx, l, *in.UploadId, parts, sum, u.opt)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func sumOf(r io.Reader) (*string, error) {
 	if _, err := part.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	sum := encodeCRC(h.Sum64())
+	sum := object.CRC64NVME(h.Sum64()).Value
 	return &sum, nil
 }
 

@@ -141,13 +141,10 @@ func (w *bundle) copyPlace(ctx context.Context, o object.Object, attr object.Att
 	return to, there.ETag != "" && there.Size == attr.Size, err
 }
 
-// maxKey is the length of the longest key, in bytes.
-const maxKey = 1024
-
 // headCopy is head. Of its errors that of a key too long alone is about the
 // object: any other would be another object's, too.
 func (w *bundle) headCopy(ctx context.Context, l object.Location) (object.Attributes, error) {
-	if len(l.Key) > maxKey {
+	if len(l.Key) > object.MaxKey {
 		return object.Attributes{}, &fault.Error{Reason: fault.BadRow, Op: "copy to", Where: l.String(),
 			Err: errors.New("the key is longer than 1,024 bytes"), Hint: "shorten the prefix"}
 	}

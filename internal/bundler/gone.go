@@ -42,16 +42,16 @@ func (w *bundle) keepGone(ctx context.Context) error {
 		return nil
 	}
 	body, attr, err := fetch.Stream(ctx, w.st, object.At(w.result.Index))
-	if fault.ReasonOf(err) == fault.NoSuchKey || err == nil && attr.ETag != w.before.indexETag {
-		if err == nil {
-			body.Close()
-		}
+	if fault.ReasonOf(err) == fault.NoSuchKey {
 		return errSuperseded
 	}
 	if err != nil {
 		return fault.As(fault.Download, err)
 	}
 	defer body.Close()
+	if attr.ETag != w.before.indexETag {
+		return errSuperseded
+	}
 	for row, err := range index.Read(body) {
 		switch {
 		case errors.Is(err, index.ErrRow):

@@ -41,14 +41,15 @@ func (w *bundle) look(ctx context.Context) (published, error) {
 	if err != nil || p.done || p.archiveETag == "" && p.indexETag == "" {
 		return p, err
 	}
-	log, err := w.head(ctx, layout.PurgeLog(w.result.Index))
+	at := layout.PurgeLog(w.result.Index)
+	log, err := w.head(ctx, at)
 	switch {
 	case err != nil || log.ETag == "":
 	case p.whole:
 		p.done = true
-		w.log.Error("the dead-letter index of "+w.manifest.String()+" is gone, and is not made again: the objects of the archive were purged", "log", layout.PurgeLog(w.result.Index).String())
+		w.log.Error("the dead-letter index of "+w.manifest.String()+" is gone, and is not made again: the objects of the archive were purged", "log", at.String())
 	default:
-		err = kept(w.result.Index, layout.PurgeLog(w.result.Index).String()+" is the log of a purge, which deletes objects because that archive has them")
+		err = kept(w.result.Index, at.String()+" is the log of a purge, which deletes objects because that archive has them")
 	}
 	return p, err
 }

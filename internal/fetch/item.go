@@ -96,9 +96,9 @@ var ErrWrite = errors.New("write")
 
 // WriteTo writes the content of an object that is not in memory as it
 // arrives, and checks it at the end. If w has a method WriteSummed, as an
-// upload.Writer does, it is told the CRC-64/NVME of what it is given. After an error with a reason it may be
-// called again: the object is then read anew, from its start, with the same
-// ETag.
+// upload.Writer does, it is told the CRC-64/NVME of what it is given. After an
+// error with a reason it may be called again: the object is then read anew,
+// from its start, with the same ETag.
 func (it *Item) WriteTo(w io.Writer) (n int64, err error) {
 	it.sum = newDigest(&it.Attr)
 	summed, _ := w.(interface {

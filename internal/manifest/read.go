@@ -162,13 +162,13 @@ func check(o *object.Object) error {
 		return errors.New("the bucket is empty")
 	case o.Key == "":
 		return errors.New("the key is empty")
-	case len(o.Key) > maxKey:
+	case len(o.Key) > object.MaxKey:
 		return errors.New("the key is longer than 1,024 bytes")
 	case strings.ContainsFunc(o.Bucket, notInBuckets):
 		return fmt.Errorf("%.40q is no bucket's name", o.Bucket)
 	case len(o.Bucket) > maxName:
 		return errors.New("the bucket's name is longer than 255 bytes")
-	case len(o.VersionID) > maxKey:
+	case len(o.VersionID) > object.MaxKey:
 		return errors.New("the version ID is longer than 1,024 bytes")
 	case len(o.ETag) > maxName || len(o.StorageClass) > maxName:
 		return errors.New("the ETag or the storage class is longer than 255 bytes")
@@ -180,10 +180,10 @@ func check(o *object.Object) error {
 // of old, and would make another request of one for an object in it.
 func notInBuckets(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/\\?#%", r) }
 
-// S3's limits are 1,024 bytes for a key and a version ID, and 255 for the
-// bucket names of old. Objects are held by thousands, so that rows beyond them
-// must go no further.
-const maxKey, maxName = 1024, 255
+// maxName is S3's limit in bytes for the bucket names of old; that for a version
+// ID is a key's. Objects are held by thousands, so that rows beyond these must
+// go no further.
+const maxName = 255
 
 // maxTold is how much of a bad row, and of a field of it, is told.
 const maxTold = 4 << 10

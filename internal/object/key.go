@@ -2,6 +2,9 @@ package object
 
 import "strings"
 
+// MaxKey is the length of the longest key that S3 takes, in bytes.
+const MaxKey = 1024
+
 // DecodeKey turns a key of a CSV inventory (application/x-www-form-urlencoded
 // with "%2F" put back to "/", see "Amazon S3 Inventory list" in the S3 User
 // Guide) into the key S3 knows: '+' is a space, %XX a byte. A percent sign

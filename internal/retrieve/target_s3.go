@@ -15,7 +15,6 @@ import (
 )
 
 const (
-	maxKey = 1024
 	// partSize and partsAhead bound the memory of one streamed object.
 	partSize   = 8 << 20
 	partsAhead = 2
@@ -49,8 +48,8 @@ func (b *bucketTarget) place(row *index.Row, key string) (object.Location, error
 	switch {
 	case key == "" || to.Bucket == "":
 		return to, refuse(BadName, to.String(), errors.New("nothing is left of its key"))
-	case len(to.Key) > maxKey:
-		return to, refuse(BadName, to.String(), fmt.Errorf("the key would have %d bytes, S3 takes %d", len(to.Key), maxKey))
+	case len(to.Key) > object.MaxKey:
+		return to, refuse(BadName, to.String(), fmt.Errorf("the key would have %d bytes, S3 takes %d", len(to.Key), object.MaxKey))
 	}
 	if err := b.taken.take(to.Bucket+"/"+to.Key, row); err != nil {
 		return to, refuse(Duplicate, to.String(), err)

@@ -76,6 +76,9 @@ func NewRetry(ctx context.Context, st store.Reader, dlq object.Location, reasons
 	}
 	defer body.Close()
 	r, err := retryOf(body, reasons, fields)
+	if err == error(errNoVersions) {
+		err = &fault.Error{Op: "redrive", Where: dlq.String(), Err: err}
+	}
 	r.Manifest = retryAt(dlq, r.Text)
 	return r, located(ended(ctx, err), dlq)
 }
@@ -90,22 +93,17 @@ func retryOf(letters io.Reader, reasons []fault.Reason, fields manifest.Fields) 
 		}
 		versioned := len(cells) > letterColumns
 		lacking = lacking || versioned && columns != nil && !fields.Has(manifest.VersionID)
-		var row [][]byte
-		switch {
-		case columns != nil:
-			for _, c := range columns {
-				row = append(row, letterCell(cells, c))
-			}
-		case versioned:
-			row = append(cells[:3:3], cells[letterColumns])
-		default:
-			row = cells[:3]
+		row := columns
+		if row == nil && versioned {
+			row = versionColumns
+		} else if row == nil {
+			row = plainColumns
 		}
-		for i, cell := range row {
+		for i, c := range row {
 			if i > 0 {
 				r.Text = append(r.Text, ',')
 			}
-			r.Text = manifest.AppendField(r.Text, cell)
+			r.Text = manifest.AppendField(r.Text, letterCell(cells, c))
 		}
 		r.Text = append(r.Text, '\n')
 		r.Rows++
@@ -117,6 +115,12 @@ func retryOf(letters io.Reader, reasons []fault.Reason, fields manifest.Fields) 
 }
 
 var errNoVersions = fault.New(fault.Usage, "", "", errors.New("its objects are versions, and there is no column for these"), "name the workers' columns with -f, VersionId among them")
+
+// The columns of a manifest of dead letters, unless others are asked for.
+var (
+	plainColumns   = []manifest.Column{manifest.Bucket, manifest.Key, manifest.Size}
+	versionColumns = append(plainColumns, manifest.VersionID)
+)
 
 // letterCell is what a dead letter knows of a column.
 func letterCell(cells [][]byte, c manifest.Column) []byte {

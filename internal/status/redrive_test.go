@@ -136,6 +136,16 @@ func TestRetryVersions(t *testing.T) {
 	}
 }
 
+// The error for columns that have no place for versions says of which letters.
+func TestRetryWithoutVersions(t *testing.T) {
+	w := newWorld(t)
+	dlq := object.Location{Bucket: "dst", Key: "manifests/x.0.index.dlq"}
+	w.plant(dlq.Bucket, dlq.Key, sandbox.Planted{Body: []byte("src,a,1,,Retry,v1\n")})
+	if _, err := status.NewRetry(t.Context(), w.s3, dlq, nil, manifest.DefaultFields()); fault.ExitCode(err) != 2 || !strings.Contains(err.Error(), dlq.String()) {
+		t.Errorf("%v", err)
+	}
+}
+
 // FuzzRetry makes manifests of anything: each has rows of three columns, or
 // four.
 func FuzzRetry(f *testing.F) {

@@ -16,9 +16,6 @@ import (
 // maxNamed bounds how many bad lines an error names.
 const maxNamed = 10
 
-// maxKey is the length of the longest key, in bytes.
-const maxKey = 1024
-
 // ReadReports reads the URIs of inventory reports, one a line. Blank lines are
 // skipped, and spaces around a URI. If any line is no s3://bucket/key, or holds
 // more than one, the error names the lines' numbers, and no report is returned.
@@ -80,8 +77,8 @@ func parseReport(line string) (object.Location, error) {
 	case control >= 0:
 		r, _ := utf8.DecodeRuneInString(line[control:])
 		return l, fmt.Errorf("%q holds the control character %q: write one URI a line and nothing else", line, r)
-	case len(l.Key) > maxKey:
-		return l, fmt.Errorf("its key has %d bytes, and no key of S3 more than %d", len(l.Key), maxKey)
+	case len(l.Key) > object.MaxKey:
+		return l, fmt.Errorf("its key has %d bytes, and no key of S3 more than %d", len(l.Key), object.MaxKey)
 	}
 	return l, nil
 }

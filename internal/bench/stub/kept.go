@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/minio/crc64nvme"
+
+	"s3bundler/internal/object"
 )
 
 // stored is an object that was put.
@@ -47,7 +49,7 @@ func (k *keeper) put(name string, s stored, absent bool) (stored, bool) {
 	}
 	if s.etag = k.etag(""); s.body != nil {
 		s.etag = fmt.Sprintf(`"%x"`, md5.Sum(s.body))
-		s.sum = encodeCRC(crc64nvme.Checksum(s.body))
+		s.sum = object.CRC64NVME(crc64nvme.Checksum(s.body)).Value
 	}
 	k.objects[name] = s
 	return s, true

@@ -39,7 +39,7 @@ func newShelf(rows, count int) *shelf {
 		row := index.Row{
 			Bucket: "source", Key: key, Size: smallest + int64(sum%spread), LastModified: modified.Add(time.Duration(i) * time.Second),
 			Checksum: fmt.Sprintf("%016x%016x", sum, sum*sum|1), Place: &archive.Place{Offset: offset, BlockLength: -1},
-			CRC64NVME: encodeCRC(sum), Headers: []object.Pair{{Name: "Content-Type", Value: "application/octet-stream"}},
+			CRC64NVME: object.CRC64NVME(sum).Value, Headers: []object.Pair{{Name: "Content-Type", Value: "application/octet-stream"}},
 		}
 		offset += row.Size + int64(archive.Padding(row.Size)) + 512
 		begin := len(s.template)
@@ -119,7 +119,7 @@ func (a *answer) shelved(s *shelf) error {
 	if string(a.key) != s.key(n)+".index" {
 		return a.refuse("404 Not Found", "NoSuchKey")
 	}
-	v := describe(s.etag(n), encodeCRC(s.sums[n]), s.size())
+	v := describe(s.etag(n), object.CRC64NVME(s.sums[n]).Value, s.size())
 	head, from, length, err := a.head(&v, s.size())
 	if head == nil || err != nil {
 		return err

@@ -2,14 +2,14 @@ package main
 
 import (
 	"crypto/md5"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/minio/crc64nvme"
+
+	"s3bundler/internal/object"
 )
 
 // maxVariants bounds the objects of a source that differ.
@@ -57,7 +57,7 @@ func (s *source) describe(start int64, multipart bool) variant {
 	if multipart { // of parts of 16 MiB
 		etag = fmt.Sprintf(`"%016x%016x-%d"`, crc, ^crc, (s.size+16<<20-1)/(16<<20))
 	}
-	v := describe(etag, encodeCRC(crc), s.size)
+	v := describe(etag, object.CRC64NVME(crc).Value, s.size)
 	v.start = start
 	return v
 }
@@ -125,10 +125,4 @@ func parseSource(bucket string) (kind string, size int64, multipart, ok bool) {
 	size, err := strconv.ParseInt(digits, 10, 64)
 	ok = ok && err == nil && size >= 0 && (kind == "bin" || kind == "text") && (!more || word == "multipart")
 	return kind, size, more, ok
-}
-
-func encodeCRC(sum uint64) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], sum)
-	return base64.StdEncoding.EncodeToString(b[:])
 }
